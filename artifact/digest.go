@@ -1,0 +1,130 @@
+package artifact
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+
+	"github.com/plugstead/plugstead/manifest"
+)
+
+// ErrDigest says that bytes are not those that a digest or a size promised.
+var ErrDigest = errors.New("content does not match its digest")
+
+// Digest names bytes by their SHA-256: "sha256:" and 64 lower-case hex digits.
+type Digest string
+
+const sha256Prefix = "sha256:"
+
+// ParseDigest checks the form of s.
+func ParseDigest(s string) (Digest, error) {
+	h, ok := strings.CutPrefix(s, sha256Prefix)
+	if !ok || len(h) != 2*sha256.Size || strings.ToLower(h) != h {
+		return "", fmt.Errorf("digest %.80q: want sha256: and 64 lower-case hex digits", s)
+	}
+	if _, err := hex.DecodeString(h); err != nil {
+		return "", fmt.Errorf("digest %.80q: %w", s, err)
+	}
+	return Digest(s), nil
+}
+
+// DigestOf hashes b.
+func DigestOf(b []byte) Digest {
+	s := sha256.Sum256(b)
+	return Digest(sha256Prefix + hex.EncodeToString(s[:]))
+}
+
+// Hex returns the digits without the algorithm.
+func (d Digest) Hex() string { return strings.TrimPrefix(string(d), sha256Prefix) }
+
+// Short returns enough of the digits to tell digests apart in a message.
+func (d Digest) Short() string { return sha256Prefix + d.Hex()[:min(12, len(d.Hex()))] }
+
+// Descriptor points to bytes: what they are, their digest and their size in bytes.
+// The JSON form is that of the OCI image specification.
+type Descriptor struct {
+	MediaType    string             `json:"mediaType"`
+	Digest       Digest             `json:"digest"`
+	Size         int64              `json:"size"`
+	ArtifactType string             `json:"artifactType,omitempty"`
+	Platform     *manifest.Platform `json:"platform,omitempty"`
+	Annotations  map[string]string  `json:"annotations,omitempty"`
+}
+
+// Describe returns the descriptor of b.
+func Describe(mediaType string, b []byte) Descriptor {
+	return Descriptor{MediaType: mediaType, Digest: DigestOf(b), Size: int64(len(b))}
+}
+
+// Check reports what is wrong with the form of d: digest or size.
+func (d Descriptor) Check() error {
+	if _, err := ParseDigest(string(d.Digest)); err != nil {
+		return err
+	}
+	if d.Size < 0 {
+		return fmt.Errorf("descriptor %s: negative size", d.Digest.Short())
+	}
+	return nil
+}
+
+// Verifier is a reader that passes bytes through and fails with [ErrDigest] in
+// place of io.EOF if they are not those of a descriptor. It never passes on more
+// bytes than the descriptor promises.
+type Verifier struct {
+	r    io.Reader
+	d    Descriptor
+	h    hash.Hash
+	left int64
+	err  error
+}
+
+// Verify wraps r, which is expected to give the bytes of d.
+func Verify(r io.Reader, d Descriptor) *Verifier {
+	return &Verifier{r: r, d: d, h: sha256.New(), left: d.Size}
+}
+
+// Read implements io.Reader.
+func (v *Verifier) Read(p []byte) (int, error) {
+	if v.err != nil {
+		return 0, v.err
+	}
+	if v.left == 0 {
+		v.err = v.end()
+		return 0, v.err
+	}
+	n, err := v.r.Read(p[:min(int64(len(p)), v.left)])
+	v.h.Write(p[:n])
+	v.left -= int64(n)
+	switch {
+	case err == io.EOF && v.left > 0:
+		v.err = fmt.Errorf("%s: %w: %d of %d bytes missing", v.d.Digest.Short(), ErrDigest, v.left, v.d.Size)
+	case err == io.EOF:
+		v.err = v.sum()
+	case err != nil:
+		v.err = err
+	}
+	return n, v.err
+}
+
+// end looks for surplus bytes once all promised bytes were read.
+func (v *Verifier) end() error {
+	var one [1]byte
+	switch n, err := io.ReadFull(v.r, one[:]); {
+	case n > 0:
+		return fmt.Errorf("%s: %w: longer than %d bytes", v.d.Digest.Short(), ErrDigest, v.d.Size)
+	case err != io.EOF:
+		return err
+	}
+	return v.sum()
+}
+
+func (v *Verifier) sum() error {
+	if got := sha256Prefix + hex.EncodeToString(v.h.Sum(nil)); got != string(v.d.Digest) {
+		return fmt.Errorf("%s: %w: got %s", v.d.Digest.Short(), ErrDigest, Digest(got).Short())
+	}
+	return io.EOF
+}

@@ -1,0 +1,218 @@
+package artifact
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ErrUnsafe says that a payload holds something that may not be unpacked.
+var ErrUnsafe = errors.New("unsafe archive")
+
+// UnpackLimits bound what one payload may unpack to. Zero fields take the default.
+type UnpackLimits struct {
+	Bytes int64 // of all files together; default 4 GiB
+	Files int   // default 20,000
+	Ratio int64 // unpacked bytes per packed byte, beyond the first 16 MiB; default 200
+	Path  int   // bytes of one path; default 400
+}
+
+func (l UnpackLimits) withDefaults() UnpackLimits {
+	if l.Bytes == 0 {
+		l.Bytes = 4 << 30
+	}
+	if l.Files == 0 {
+		l.Files = 20_000
+	}
+	if l.Ratio == 0 {
+		l.Ratio = 200
+	}
+	if l.Path == 0 {
+		l.Path = 400
+	}
+	return l
+}
+
+// ratioFree is how many bytes may come out before the ratio counts.
+const ratioFree = 16 << 20
+
+// Unpack extracts the tar+gzip payload r of packed bytes into dir, which is empty.
+// Only regular files and folders with plain relative names are accepted; anything
+// else is refused with [ErrUnsafe]. Every file is synced; folders are not. On an
+// error the content of dir is undefined and the caller removes it.
+func Unpack(ctx context.Context, r io.Reader, packed int64, dir *os.Root, l UnpackLimits) error {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return fmt.Errorf("unpack: %w", err)
+	}
+	u := unpacker{dir: dir, l: l.withDefaults(), names: map[string]bool{}}
+	u.left = min(u.l.Bytes, max(ratioFree, packed*u.l.Ratio))
+	t := tar.NewReader(z)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		h, err := t.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("unpack: %w", err)
+		}
+		if err := u.entry(h, t); err != nil {
+			return fmt.Errorf("unpack %.200q: %w", h.Name, err)
+		}
+	}
+	// Read to the end: the digest of a stream is known only there.
+	if _, err := io.Copy(io.Discard, io.LimitReader(z, ratioFree)); err != nil {
+		return fmt.Errorf("unpack: %w", err)
+	}
+	_, err = io.Copy(io.Discard, r)
+	return err
+}
+
+type unpacker struct {
+	dir   *os.Root
+	l     UnpackLimits
+	left  int64
+	files int
+	names map[string]bool // folded names of files (true) and folders (false)
+}
+
+func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
+	name, err := u.checkName(h)
+	if err != nil {
+		return err
+	}
+	if u.files++; u.files > u.l.Files {
+		return fmt.Errorf("%w: more than %d files", ErrUnsafe, u.l.Files)
+	}
+	if h.Typeflag == tar.TypeDir {
+		return u.mkdir(name)
+	}
+	if u.left -= h.Size; h.Size < 0 || u.left < 0 {
+		return fmt.Errorf("%w: unpacks to more bytes than allowed", ErrUnsafe)
+	}
+	if err := u.mkdir(path.Dir(name)); err != nil {
+		return err
+	}
+	if _, taken := u.names[foldName(name)]; taken {
+		return fmt.Errorf("%w: the name is taken", ErrUnsafe)
+	}
+	u.names[foldName(name)] = true
+	return u.write(name, h, r)
+}
+
+func (u *unpacker) checkName(h *tar.Header) (string, error) {
+	if h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeDir {
+		return "", fmt.Errorf("%w: entry of type %q; only files and folders are allowed", ErrUnsafe, h.Typeflag)
+	}
+	if h.Mode&^0o777 != 0 {
+		return "", fmt.Errorf("%w: mode %o has special bits", ErrUnsafe, h.Mode)
+	}
+	name := h.Name
+	if h.Typeflag == tar.TypeDir {
+		name = strings.TrimSuffix(name, "/")
+	}
+	return name, checkPath(name, u.l.Path)
+}
+
+func (u *unpacker) mkdir(name string) error {
+	for at := 0; name != "." && at >= 0; {
+		next := strings.IndexByte(name[at:], '/')
+		part := name
+		if next >= 0 {
+			at += next + 1
+			part = name[:at-1]
+		} else {
+			at = -1
+		}
+		k := foldName(part)
+		isFile, known := u.names[k]
+		if isFile {
+			return fmt.Errorf("%w: %s is a file", ErrUnsafe, part)
+		}
+		if known {
+			// A second spelling of a known folder would fail here on some
+			// systems and pass on others: the file below it decides.
+			if _, err := u.dir.Stat(part); err != nil {
+				return fmt.Errorf("%w: %s differs from another name only in case", ErrUnsafe, part)
+			}
+			continue
+		}
+		u.names[k] = false
+		if err := u.dir.Mkdir(part, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *unpacker) write(name string, h *tar.Header, r io.Reader) error {
+	perm := fs.FileMode(0o644)
+	if h.Mode&0o111 != 0 {
+		perm = 0o755
+	}
+	f, err := u.dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	if err == nil {
+		err = f.Chmod(perm) // whatever umask says
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// checkPath accepts a name that means the same file on every system.
+func checkPath(name string, limit int) error {
+	if len(name) > limit {
+		return fmt.Errorf("%w: path of %d bytes", ErrUnsafe, len(name))
+	}
+	if !fs.ValidPath(name) || name == "." || !utf8.ValidString(name) {
+		return fmt.Errorf("%w: not a plain relative path", ErrUnsafe)
+	}
+	for _, r := range name {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || strings.ContainsRune(`\:*?"<>|`, r) {
+			return fmt.Errorf("%w: character %U in the name", ErrUnsafe, r)
+		}
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if err := checkPart(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkPart(part string) error {
+	if strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") {
+		return fmt.Errorf("%w: name ends in a dot or space", ErrUnsafe)
+	}
+	base, _, _ := strings.Cut(strings.ToUpper(part), ".")
+	switch base {
+	case "CON", "PRN", "AUX", "NUL":
+		return fmt.Errorf("%w: %s is a reserved name on Windows", ErrUnsafe, part)
+	}
+	if len(base) == 4 && (strings.HasPrefix(base, "COM") || strings.HasPrefix(base, "LPT")) && base[3] >= '0' && base[3] <= '9' {
+		return fmt.Errorf("%w: %s is a reserved name on Windows", ErrUnsafe, part)
+	}
+	return nil
+}
+
+// foldName maps names that some file systems cannot tell apart to one key.
+// Composed and decomposed accents stay apart in it; such names are refused where
+// they collide because Open uses O_EXCL.
+func foldName(name string) string { return strings.ToLower(strings.ToUpper(name)) }

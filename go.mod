@@ -1,0 +1,10 @@
+module github.com/plugstead/plugstead
+
+go 1.26.0
+
+require (
+	github.com/gofrs/flock v0.13.1 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/sync v0.23.0 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+)

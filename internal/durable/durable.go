@@ -1,0 +1,162 @@
+// Package durable writes files that survive a kill or a power cut.
+//
+// Every write is the same sequence of system calls: create a temporary file
+// beside the target (O_EXCL), write, fsync, close, then publish it with
+// rename(2) (replace) or link(2) (create once), then fsync the folder. A reader
+// sees the old bytes or all the new ones, never a part. A temporary file left by
+// a kill starts with [TempPrefix] and means nothing; [Sweep] removes it.
+//
+// No other package renames files.
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// TempPrefix starts the name of every file that is not published yet.
+const TempPrefix = ".tmp-"
+
+// ErrExist says that [Create] found its target already there.
+var ErrExist = fs.ErrExist
+
+// WriteFile replaces path with b, or creates it. It makes no folders.
+func WriteFile(path string, b []byte, perm fs.FileMode) error {
+	return publish(path, perm, writeBytes(b), replace)
+}
+
+// Create makes path with b and fails with [ErrExist] if path is there already,
+// whatever its content. Of several processes that create one path exactly one
+// succeeds.
+func Create(path string, b []byte, perm fs.FileMode) error {
+	return publish(path, perm, writeBytes(b), create)
+}
+
+// CreateFrom makes path with what fill writes and fails with [ErrExist] if path
+// is there already. An error of fill leaves nothing behind.
+func CreateFrom(path string, perm fs.FileMode, fill func(io.Writer) error) error {
+	return publish(path, perm, fill, create)
+}
+
+func writeBytes(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}
+}
+
+func publish(path string, perm fs.FileMode, fill func(io.Writer) error, move func(from, to string) error) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, TempPrefix+"*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = fmt.Errorf("write %s: %w", path, err)
+		}
+	}()
+	if err = fill(f); err != nil {
+		return err
+	}
+	// CreateTemp makes 0600 files; the mode asked for must not depend on umask.
+	if err = f.Chmod(perm); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	if err = move(f.Name(), path); err != nil {
+		return err
+	}
+	return SyncDir(dir)
+}
+
+func replace(from, to string) error { return os.Rename(from, to) }
+
+func create(from, to string) error {
+	if err := os.Link(from, to); err != nil {
+		return err
+	}
+	return os.Remove(from)
+}
+
+// RenameDir moves a complete folder to a new name on the same file system and
+// makes the move durable. The caller has synced the content with [SyncTree].
+// It fails with [ErrExist] if a non-empty folder has the name already.
+func RenameDir(from, to string) error {
+	if _, err := os.Lstat(to); err == nil {
+		return fmt.Errorf("rename %s: %w", to, ErrExist)
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(to))
+}
+
+// SyncDir makes the entries of a folder durable.
+func SyncDir(dir string) error { return syncDir(dir) }
+
+// SyncTree makes all folders below and including root durable. Files must have
+// been synced by who wrote them.
+func SyncTree(root string) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return syncDir(path)
+	})
+}
+
+// MkdirAll makes dir and its missing parents and makes their entries durable.
+func MkdirAll(dir string, perm fs.FileMode) error {
+	if st, err := os.Stat(dir); err == nil && st.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := MkdirAll(parent, perm); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, perm); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			if st, err := os.Stat(dir); err == nil && st.IsDir() {
+				return nil
+			}
+		}
+		return err
+	}
+	return syncDir(parent)
+}
+
+// Sweep removes temporary files that a kill left directly in dir. The caller
+// holds the lock under which files are written there.
+func Sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), TempPrefix) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}

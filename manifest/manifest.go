@@ -1,0 +1,155 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/plugstead/plugstead/internal/strictjson"
+	"github.com/plugstead/plugstead/version"
+)
+
+// Names of runtimes, as plugin.yaml writes them. Inproc is no runtime of packages:
+// such plugins are linked into the application.
+const (
+	RuntimeProcess = "process"
+	RuntimeWasm    = "wasm"
+	RuntimeInproc  = "inproc"
+)
+
+// MaxJSON is the size of a plugin.json in bytes.
+const MaxJSON = 1 << 20
+
+// Manifest is what a plugin says of itself.
+type Manifest struct {
+	ID           ID                       `json:"id"`
+	Version      version.Version          `json:"version"`
+	Summary      string                   `json:"summary,omitempty"`
+	License      string                   `json:"license,omitempty"` // SPDX expression
+	Keywords     []string                 `json:"keywords,omitempty"`
+	Links        map[string]string        `json:"links,omitempty"`    // by kind: source, docs, homepage, issues, changelog
+	Provides     []PointRef               `json:"provides,omitempty"` // sorted by id
+	Host         map[string]version.Range `json:"host,omitempty"`     // application to range
+	Requires     []Need                   `json:"requires,omitempty"` // sorted by id
+	Conflicts    []Need                   `json:"conflicts,omitempty"`
+	Runtimes     Runtimes                 `json:"runtimes"`
+	Files        []string                 `json:"files,omitempty"` // files and folders that go into every payload
+	Capabilities []Capability             `json:"capabilities,omitempty"`
+	Config       string                   `json:"config,omitempty"` // file with the JSON schema of the configuration
+	State        State                    `json:"state,omitzero"`
+}
+
+// Need is a plugin in a range of versions.
+type Need struct {
+	ID       ID            `json:"id"`
+	Range    version.Range `json:"range"`
+	Optional bool          `json:"optional,omitempty"` // holds if the plugin is there, does not ask for it
+}
+
+// State describes the private data of a plugin.
+type State struct {
+	Version int `json:"version"` // changes when older code cannot read newer data
+}
+
+// Runtimes says how a plugin can run. At least one field is set.
+type Runtimes struct {
+	Process *ProcessRuntime `json:"process,omitempty"`
+	Wasm    *WasmRuntime    `json:"wasm,omitempty"`
+}
+
+// ProcessRuntime is a program for each platform.
+type ProcessRuntime struct {
+	Platforms map[string]string `json:"platforms"` // "os/arch" to the path of the program
+}
+
+// WasmRuntime is one WebAssembly module.
+type WasmRuntime struct {
+	Module string `json:"module"` // path
+}
+
+// Names lists the runtimes that are set, sorted.
+func (r Runtimes) Names() []string {
+	var out []string
+	if r.Process != nil {
+		out = append(out, RuntimeProcess)
+	}
+	if r.Wasm != nil {
+		out = append(out, RuntimeWasm)
+	}
+	return out
+}
+
+// Entry returns the path that a runtime starts on a platform.
+func (r Runtimes) Entry(runtime string, p Platform) (path string, ok bool) {
+	switch {
+	case runtime == RuntimeProcess && r.Process != nil:
+		path, ok = r.Process.Platforms[p.String()]
+	case runtime == RuntimeWasm && r.Wasm != nil && p == WasmPlatform:
+		path, ok = r.Wasm.Module, true
+	}
+	return path, ok
+}
+
+// Platforms lists the platforms of all runtimes, sorted.
+func (r Runtimes) Platforms() []Platform {
+	var out []Platform
+	if r.Process != nil {
+		for s := range r.Process.Platforms {
+			if p, err := ParsePlatform(s); err == nil {
+				out = append(out, p)
+			}
+		}
+	}
+	if r.Wasm != nil {
+		out = append(out, WasmPlatform)
+	}
+	slices.SortFunc(out, func(a, b Platform) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(out)
+}
+
+// Parse reads a plugin.json and validates it. Unknown, repeated and case-variant
+// keys are errors.
+func Parse(b []byte) (*Manifest, error) {
+	m := new(Manifest)
+	if err := strictjson.Unmarshal(b, m, strictjson.Limits{Size: MaxJSON, Depth: 16}); err != nil {
+		return nil, &Error{File: "plugin.json", Msg: err.Error(), cause: err}
+	}
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// JSON returns the canonical plugin.json: keys in the order of the fields, map
+// keys sorted, no white space. Parse gives back an equal manifest.
+func (m *Manifest) JSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(m); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// Equal reports whether m and n say the same.
+func (m *Manifest) Equal(n *Manifest) bool {
+	a, err1 := m.JSON()
+	b, err2 := n.JSON()
+	return err1 == nil && err2 == nil && bytes.Equal(a, b)
+}
+
+// sortLists puts lists whose order means nothing into a fixed one.
+func (m *Manifest) sortLists() {
+	slices.SortFunc(m.Provides, func(a, b PointRef) int { return strings.Compare(a.String(), b.String()) })
+	byID := func(a, b Need) int { return strings.Compare(string(a.ID), string(b.ID)) }
+	slices.SortFunc(m.Requires, byID)
+	slices.SortFunc(m.Conflicts, byID)
+}
+
+// linkKinds are the keys of Manifest.Links.
+var linkKinds = []string{"changelog", "docs", "homepage", "issues", "source"}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,226 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of a manifest.
+const (
+	MaxSummary      = 200 // characters
+	MaxKeywords     = 20
+	maxKeyword      = 40
+	maxLicense      = 200
+	maxLink         = 500
+	maxList         = 200 // entries of any list or map
+	maxPath         = 300 // bytes
+	maxStateVersion = 1 << 30
+)
+
+var (
+	keywordPattern = regexp.MustCompile(`^[a-z0-9]+(?:[ ._+-][a-z0-9]+)*$`)
+	licensePattern = regexp.MustCompile(`^[A-Za-z0-9.+() -]+$`)
+)
+
+// Validate reports every mistake in m as [Errors], without positions.
+func (m *Manifest) Validate() error {
+	v := &validator{file: "plugin.json"}
+	v.manifest(m)
+	return v.errs.result()
+}
+
+// validator collects mistakes. at finds where a key stands, if anybody knows.
+type validator struct {
+	file string
+	at   func(key string) (line, column int)
+	errs Errors
+}
+
+func (v *validator) add(key, hint, format string, args ...any) {
+	e := &Error{File: v.file, Key: key, Msg: fmt.Sprintf(format, args...), Hint: hint}
+	if v.at != nil {
+		e.Line, e.Column = v.at(key)
+	}
+	v.errs = append(v.errs, e)
+}
+
+func (v *validator) check(key string, err error) {
+	if err != nil {
+		v.add(key, "", "%v", err)
+	}
+}
+
+func (v *validator) manifest(m *Manifest) {
+	if _, err := ParseID(string(m.ID)); err != nil {
+		v.add("id", "", "%v", err)
+	}
+	if m.Version.IsZero() {
+		v.add("version", "", "missing or 0.0.0; want MAJOR.MINOR.PATCH")
+	}
+	v.texts(m)
+	v.links(m.Links)
+	v.provides(m.Provides)
+	for _, app := range sortedKeys(m.Host) {
+		if !validPart(app) {
+			v.add("host."+app, "", "not the name of an application: want lower-case letters and digits")
+		}
+	}
+	v.limit("host", len(m.Host))
+	v.needs("requires", m.ID, m.Requires)
+	v.needs("conflicts", m.ID, m.Conflicts)
+	v.runtimes(m.Runtimes)
+	v.paths(m)
+	v.capabilities(m.Capabilities)
+	if m.State.Version < 0 || m.State.Version > maxStateVersion {
+		v.add("state.version", "", "%d is not between 0 and %d", m.State.Version, maxStateVersion)
+	}
+}
+
+func (v *validator) limit(key string, n int) {
+	if n > maxList {
+		v.add(key, "", "%d entries, more than the limit of %d", n, maxList)
+	}
+}
+
+func (v *validator) texts(m *Manifest) {
+	v.check("summary", checkLine(m.Summary, MaxSummary))
+	if m.License != "" && (len(m.License) > maxLicense || !licensePattern.MatchString(m.License)) {
+		v.add("license", "", "%.40q is no SPDX licence expression", m.License)
+	}
+	if len(m.Keywords) > MaxKeywords {
+		v.add("keywords", "", "%d keywords, more than the limit of %d", len(m.Keywords), MaxKeywords)
+	}
+	for i, k := range m.Keywords {
+		if len(k) > maxKeyword || !keywordPattern.MatchString(k) {
+			v.add("keywords", "", "%.60q: want lower-case letters and digits, at most %d", k, maxKeyword)
+		}
+		if slices.Contains(m.Keywords[:i], k) {
+			v.add("keywords", "", "%s twice", k)
+		}
+	}
+}
+
+// checkLine accepts a short text of one line.
+func checkLine(s string, limit int) error {
+	if !utf8.ValidString(s) {
+		return errors.New("not UTF-8")
+	}
+	if n := utf8.RuneCountInString(s); n > limit {
+		return fmt.Errorf("%d characters, more than the limit of %d", n, limit)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }) {
+		return errors.New("line breaks and control characters are not allowed")
+	}
+	return nil
+}
+
+func (v *validator) links(links map[string]string) {
+	for _, kind := range sortedKeys(links) {
+		if !slices.Contains(linkKinds, kind) {
+			v.add("links."+kind, nearest(kind, linkKinds), "unknown kind of link")
+			continue
+		}
+		u, err := url.Parse(links[kind])
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" || len(links[kind]) > maxLink {
+			v.add("links."+kind, "", "%.100q is no http or https address", links[kind])
+		}
+	}
+}
+
+func (v *validator) provides(list []PointRef) {
+	v.limit("provides", len(list))
+	for i, p := range list {
+		v.check("provides."+p.ID, CheckPointID(p.ID))
+		if p.Major < 0 || p.Minor < 0 || p.Major > 9999 || p.Minor > 9999 {
+			v.add("provides."+p.ID, "", "version %d.%d", p.Major, p.Minor)
+		}
+		if slices.ContainsFunc(list[:i], func(q PointRef) bool { return q.ID == p.ID && q.Major == p.Major }) {
+			v.add("provides."+p.ID, "", "twice with major %d", p.Major)
+		}
+	}
+}
+
+func (v *validator) needs(key string, self ID, list []Need) {
+	v.limit(key, len(list))
+	for i, n := range list {
+		at := key + "." + string(n.ID)
+		if _, err := ParseID(string(n.ID)); err != nil {
+			v.add(at, "", "%v", err)
+		}
+		if n.ID == self {
+			v.add(at, "", "a plugin cannot name itself")
+		}
+		if n.Range.IsEmpty() {
+			v.add(at, "", "no version is in the range %s", n.Range)
+		}
+		if slices.ContainsFunc(list[:i], func(q Need) bool { return q.ID == n.ID }) {
+			v.add(at, "", "twice")
+		}
+	}
+}
+
+func (v *validator) runtimes(r Runtimes) {
+	if len(r.Names()) == 0 {
+		v.add("runtimes", "", "name at least one of wasm and process")
+	}
+	if r.Wasm != nil {
+		v.check("runtimes.wasm.module", checkPath(r.Wasm.Module))
+	}
+	if r.Process == nil {
+		return
+	}
+	if len(r.Process.Platforms) == 0 {
+		v.add("runtimes.process.platforms", "", "name at least one platform")
+	}
+	v.limit("runtimes.process.platforms", len(r.Process.Platforms))
+	for _, p := range sortedKeys(r.Process.Platforms) {
+		at := "runtimes.process.platforms." + p
+		_, err := ParsePlatform(p)
+		v.check(at, err)
+		v.check(at, checkPath(r.Process.Platforms[p]))
+	}
+}
+
+func (v *validator) paths(m *Manifest) {
+	v.limit("files", len(m.Files))
+	for _, f := range m.Files {
+		v.check("files", checkPath(f))
+	}
+	if m.Config != "" {
+		v.check("config", checkPath(m.Config))
+	}
+}
+
+func (v *validator) capabilities(list []Capability) {
+	v.limit("capabilities", len(list))
+	for i, c := range list {
+		_, err := ParseCapability(string(c))
+		v.check("capabilities", err)
+		if slices.Contains(list[:i], c) {
+			v.add("capabilities", "", "%s twice", c)
+		}
+	}
+}
+
+// checkPath accepts a relative path with slashes that stays in its folder and
+// means the same on every system.
+func checkPath(s string) error {
+	switch {
+	case s == "":
+		return errors.New("a path is missing")
+	case len(s) > maxPath:
+		return fmt.Errorf("path of %d bytes, more than the limit of %d", len(s), maxPath)
+	case strings.ContainsAny(s, `\:*?"<>|`) || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+		return fmt.Errorf("path %.100q: %w: use letters, digits and slashes", s, ErrSyntax)
+	case !fs.ValidPath(s) || s == ".":
+		return fmt.Errorf("path %.100q leaves the plugin folder or is not plain; write it relative, without . and ..", s)
+	}
+	return nil
+}

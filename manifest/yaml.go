@@ -1,0 +1,307 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/plugstead/plugstead/version"
+)
+
+// MaxYAML is the size of a plugin.yaml in bytes.
+const MaxYAML = 256 << 10
+
+// ParseYAML reads a plugin.yaml; file names it in errors. It returns [Errors], one
+// for each mistake, with line, column and the nearest known key.
+func ParseYAML(file string, b []byte) (*Manifest, error) {
+	root, err := parseNode(file, b)
+	if err != nil {
+		return nil, err
+	}
+	d := &yamlDecoder{validator: validator{file: file}, lines: map[string]*yaml.Node{}}
+	d.at = d.position
+	m := d.manifest(root)
+	if len(d.errs) == 0 {
+		d.validator.manifest(m)
+	}
+	if err := d.errs.result(); err != nil {
+		return nil, err
+	}
+	m.sortLists()
+	return m, nil
+}
+
+// parseNode reads one document that is a mapping without anchors.
+func parseNode(file string, b []byte) (*yaml.Node, error) {
+	fail := func(n *yaml.Node, format string, args ...any) error {
+		e := &Error{File: file, Msg: fmt.Sprintf(format, args...)}
+		if n != nil {
+			e.Line, e.Column = n.Line, n.Column
+		}
+		return Errors{e}
+	}
+	if len(b) > MaxYAML {
+		return nil, fail(nil, "%d bytes, more than the limit of %d", len(b), MaxYAML)
+	}
+	d := yaml.NewDecoder(strings.NewReader(string(b)))
+	var doc, more yaml.Node
+	if err := d.Decode(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, fail(nil, "empty file")
+		}
+		return nil, fail(nil, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, fail(nil, "more than one document")
+	}
+	root := doc.Content[0]
+	if n := findAlias(root); n != nil {
+		return nil, fail(n, "anchors and aliases are not allowed")
+	}
+	if root.Kind != yaml.MappingNode {
+		return nil, fail(root, "want keys and values, for example id: acme/hello")
+	}
+	return root, nil
+}
+
+func findAlias(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode || n.Anchor != "" {
+		return n
+	}
+	for _, c := range n.Content {
+		if a := findAlias(c); a != nil {
+			return a
+		}
+	}
+	return nil
+}
+
+type yamlDecoder struct {
+	validator
+	lines map[string]*yaml.Node // key path to its key node
+}
+
+// position finds the nearest enclosing key that is written down.
+func (d *yamlDecoder) position(key string) (line, column int) {
+	for {
+		if n, ok := d.lines[key]; ok {
+			return n.Line, n.Column
+		}
+		i := strings.LastIndexByte(key, '.')
+		if i < 0 {
+			return 0, 0
+		}
+		key = key[:i]
+	}
+}
+
+// pairs walks a mapping. With known it refuses other keys.
+func (d *yamlDecoder) pairs(path string, n *yaml.Node, known []string, each func(key string, v *yaml.Node)) {
+	if n.Kind != yaml.MappingNode {
+		d.wrong(path, n, "want keys and values")
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		at := k.Value
+		if path != "" {
+			at = path + "." + k.Value
+		}
+		d.lines[at] = k
+		switch {
+		case k.Kind != yaml.ScalarNode:
+			d.wrong(path, k, "a key must be a text")
+		case seen[k.Value]:
+			d.wrong(at, k, "key twice")
+		case known != nil && !slices.Contains(known, k.Value):
+			d.add(at, nearest(k.Value, known), "unknown key")
+		default:
+			each(k.Value, v)
+		}
+		seen[k.Value] = true
+	}
+}
+
+func (d *yamlDecoder) wrong(path string, n *yaml.Node, format string, args ...any) {
+	d.errs = append(d.errs, &Error{File: d.file, Line: n.Line, Column: n.Column, Key: path, Msg: fmt.Sprintf(format, args...)})
+}
+
+// text returns a scalar as it is written: 1.10 stays 1.10.
+func (d *yamlDecoder) text(path string, n *yaml.Node) string {
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		d.wrong(path, n, "want a text")
+		return ""
+	}
+	return n.Value
+}
+
+func (d *yamlDecoder) texts(path string, n *yaml.Node) []string {
+	if n.Kind != yaml.SequenceNode {
+		d.wrong(path, n, "want a list")
+		return nil
+	}
+	var out []string
+	for _, c := range n.Content {
+		out = append(out, d.text(path, c))
+	}
+	return out
+}
+
+func (d *yamlDecoder) bool(path string, n *yaml.Node) bool {
+	if n.Kind != yaml.ScalarNode || n.Value != "true" && n.Value != "false" {
+		d.wrong(path, n, "want true or false")
+	}
+	return n.Value == "true"
+}
+
+func (d *yamlDecoder) number(path string, n *yaml.Node) int {
+	i, err := smallNumber(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil {
+		d.wrong(path, n, "want a number from 0 to 9999")
+	}
+	return i
+}
+
+func (d *yamlDecoder) rng(path string, n *yaml.Node) version.Range {
+	r, err := version.ParseRange(d.text(path, n))
+	if err != nil {
+		d.wrong(path, n, "%v", err)
+	}
+	return r
+}
+
+// keys of plugin.yaml, by the path of the mapping they stand in. The JSON schema in
+// docs/spec/plugin.schema.json says the same; a test compares them.
+var keys = map[string][]string{
+	"": {
+		"id", "version", "summary", "license", "keywords", "links", "provides", "host", "requires",
+		"conflicts", "runtimes", "files", "capabilities", "config", "state",
+	},
+	"links":            linkKinds,
+	"requires.*":       {"range", "optional"},
+	"runtimes":         {RuntimeWasm, RuntimeProcess},
+	"runtimes.wasm":    {"module"},
+	"runtimes.process": {"platforms"},
+	"state":            {"version"},
+}
+
+func (d *yamlDecoder) manifest(root *yaml.Node) *Manifest {
+	m := new(Manifest)
+	d.pairs("", root, keys[""], func(k string, v *yaml.Node) {
+		switch k {
+		case "id":
+			m.ID = ID(d.text(k, v))
+		case "version":
+			m.Version = d.version(k, v)
+		case "summary":
+			m.Summary = d.text(k, v)
+		case "license":
+			m.License = d.text(k, v)
+		case "keywords":
+			m.Keywords = d.texts(k, v)
+		case "links":
+			m.Links = d.links(k, v)
+		case "provides":
+			m.Provides = d.provides(k, v)
+		case "host":
+			m.Host = d.host(k, v)
+		case "requires":
+			m.Requires = d.needs(k, v, true)
+		case "conflicts":
+			m.Conflicts = d.needs(k, v, false)
+		case "runtimes":
+			m.Runtimes = d.runtimes(k, v)
+		case "files":
+			m.Files = d.texts(k, v)
+		case "capabilities":
+			for _, c := range d.texts(k, v) {
+				m.Capabilities = append(m.Capabilities, Capability(c))
+			}
+		case "config":
+			m.Config = d.text(k, v)
+		case "state":
+			d.pairs(k, v, keys[k], func(_ string, v *yaml.Node) { m.State.Version = d.number("state.version", v) })
+		}
+	})
+	return m
+}
+
+func (d *yamlDecoder) version(path string, n *yaml.Node) version.Version {
+	v, err := version.Parse(d.text(path, n))
+	if err != nil {
+		d.wrong(path, n, "%v", err)
+	}
+	return v
+}
+
+func (d *yamlDecoder) links(path string, n *yaml.Node) map[string]string {
+	out := map[string]string{}
+	d.pairs(path, n, keys[path], func(k string, v *yaml.Node) { out[k] = d.text(path+"."+k, v) })
+	return out
+}
+
+func (d *yamlDecoder) provides(path string, n *yaml.Node) []PointRef {
+	var out []PointRef
+	d.pairs(path, n, nil, func(k string, v *yaml.Node) {
+		p, err := NewPointRef(k, d.text(path+"."+k, v))
+		if err != nil {
+			d.wrong(path+"."+k, v, "%v", err)
+		}
+		out = append(out, p)
+	})
+	return out
+}
+
+func (d *yamlDecoder) host(path string, n *yaml.Node) map[string]version.Range {
+	out := map[string]version.Range{}
+	d.pairs(path, n, nil, func(k string, v *yaml.Node) { out[k] = d.rng(path+"."+k, v) })
+	return out
+}
+
+// needs reads id: range, or id: {range, optional} where options are allowed.
+func (d *yamlDecoder) needs(path string, n *yaml.Node, options bool) []Need {
+	var out []Need
+	d.pairs(path, n, nil, func(k string, v *yaml.Node) {
+		need, at := Need{ID: ID(k)}, path+"."+k
+		if !options || v.Kind != yaml.MappingNode {
+			need.Range = d.rng(at, v)
+			out = append(out, need)
+			return
+		}
+		d.pairs(at, v, keys["requires.*"], func(k string, v *yaml.Node) {
+			if k == "range" {
+				need.Range = d.rng(at, v)
+			} else {
+				need.Optional = d.bool(at, v)
+			}
+		})
+		if _, ok := d.lines[at+".range"]; !ok {
+			d.wrong(at, v, "a range is missing")
+		}
+		out = append(out, need)
+	})
+	return out
+}
+
+func (d *yamlDecoder) runtimes(path string, n *yaml.Node) Runtimes {
+	var r Runtimes
+	d.pairs(path, n, keys[path], func(k string, v *yaml.Node) {
+		at := path + "." + k
+		if k == RuntimeWasm {
+			r.Wasm = new(WasmRuntime)
+			d.pairs(at, v, keys[at], func(_ string, v *yaml.Node) { r.Wasm.Module = d.text(at+".module", v) })
+			return
+		}
+		r.Process = &ProcessRuntime{Platforms: map[string]string{}}
+		d.pairs(at, v, keys[at], func(k string, v *yaml.Node) {
+			at := at + "." + k
+			d.pairs(at, v, nil, func(k string, v *yaml.Node) { r.Process.Platforms[k] = d.text(at+"."+k, v) })
+		})
+	})
+	return r
+}
