@@ -1,0 +1,163 @@
+package fetch
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/store"
+	"github.com/plugstead/plugstead/version"
+)
+
+// Progress tells how far one payload is.
+type Progress struct {
+	ID         manifest.ID
+	Version    version.Version
+	Digest     artifact.Digest
+	Done, Size int64 // bytes
+	Cached     bool  // it was there already
+}
+
+// Events tell what is going on. Every field may be nil. They are called from
+// several goroutines, but never at the same time for one payload.
+type Events struct {
+	Progress func(Progress) // bytes arrived
+	Fetched  func(Progress) // a payload is complete in the store
+}
+
+// Options are the optional properties of a fetch.
+type Options struct {
+	Parallel int // plugins at a time; default 8
+	// Have reports that the payload of a digest is unpacked already and need not be
+	// fetched. Default: none is.
+	Have   func(artifact.Digest) bool
+	Events Events
+}
+
+// Fetched is a chosen plugin whose bytes are in the local store.
+type Fetched struct {
+	Choice  resolve.Choice
+	Source  string // identity
+	Image   *artifact.Image
+	Package artifact.Package
+}
+
+// Fetch brings the choices into the store and returns them in the same order. Every
+// byte is checked against its digest before it counts; what is in the store is not
+// fetched again. The first error stops the rest; what was fetched stays.
+func Fetch(ctx context.Context, from Sources, into store.Store, choices []resolve.Choice, o Options) ([]Fetched, error) {
+	if o.Parallel <= 0 {
+		o.Parallel = 8
+	}
+	out := make([]Fetched, len(choices))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(o.Parallel)
+	for i, c := range choices {
+		g.Go(func() (err error) {
+			if out[i], err = one(ctx, from, into, c, o); err != nil {
+				return fmt.Errorf("fetch %s %s: %w", c.ID, c.Release.Version, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func one(ctx context.Context, from Sources, into store.Store, c resolve.Choice, o Options) (Fetched, error) {
+	src, err := from.For(c.ID)
+	if err != nil {
+		return Fetched{}, err
+	}
+	b := through{from: src.Blobs(c.ID), into: into}
+	im, err := artifact.Read(ctx, b, c.Release.Image())
+	if err != nil {
+		return Fetched{}, err
+	}
+	pkg, err := findPackage(ctx, b, im, c)
+	if err != nil {
+		return Fetched{}, err
+	}
+	f := Fetched{Choice: c, Source: src.Identity(), Image: im, Package: pkg}
+	p := Progress{ID: c.ID, Version: c.Release.Version, Digest: pkg.Payload.Digest, Size: pkg.Payload.Size}
+	if o.Have != nil && o.Have(pkg.Payload.Digest) {
+		p.Done, p.Cached = p.Size, true
+	} else if p, err = payload(ctx, b, pkg.Payload, p, o.Events.Progress); err != nil {
+		return Fetched{}, err
+	}
+	if o.Events.Fetched != nil {
+		o.Events.Fetched(p)
+	}
+	return f, nil
+}
+
+// findPackage reads the package manifest that the choice named.
+func findPackage(ctx context.Context, b artifact.Blobs, im *artifact.Image, c resolve.Choice) (artifact.Package, error) {
+	for _, ref := range im.Packages {
+		if ref.Runtime == c.Package.Runtime && ref.Platform == c.Package.Platform {
+			return artifact.ReadPackage(ctx, b, ref)
+		}
+	}
+	return artifact.Package{}, fmt.Errorf("artifact has no package for %s on %s, which the index promised", c.Package.Runtime, c.Package.Platform)
+}
+
+func payload(ctx context.Context, b through, d artifact.Descriptor, p Progress, report func(Progress)) (Progress, error) {
+	if r, err := b.into.Open(ctx, d); err == nil {
+		p.Done, p.Cached = p.Size, true
+		return p, r.Close()
+	}
+	r, err := b.from.Open(ctx, d)
+	if err != nil {
+		return p, err
+	}
+	defer r.Close()
+	m := &meter{r: r, p: p, report: report}
+	if err := b.into.Put(ctx, d, m); err != nil {
+		return p, err
+	}
+	return m.p, nil
+}
+
+// meter reports the bytes that pass through it.
+type meter struct {
+	r      io.Reader
+	p      Progress
+	report func(Progress)
+}
+
+func (m *meter) Read(b []byte) (int, error) {
+	n, err := m.r.Read(b)
+	m.p.Done += int64(n)
+	if m.report != nil && n > 0 {
+		m.report(m.p)
+	}
+	return n, err
+}
+
+// through reads from a store and fills it from a source.
+type through struct {
+	from artifact.Blobs
+	into store.Store
+}
+
+func (t through) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
+	if r, err := t.into.Open(ctx, d); err == nil {
+		return r, nil
+	}
+	r, err := t.from.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if err := t.into.Put(ctx, d, r); err != nil {
+		return nil, err
+	}
+	return t.into.Open(ctx, d)
+}

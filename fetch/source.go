@@ -1,0 +1,107 @@
+// Package fetch is step 5 of 10: it brings chosen artifacts from their sources
+// into the local store. It judges nothing but digests: whether an artifact may be
+// installed is for verify.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/store/disk"
+)
+
+// ErrNoSource says that no source is configured for a namespace.
+var ErrNoSource = errors.New("no source configured")
+
+// Source is one place plugins come from. index.Searcher is found by type
+// assertion. Implementations allow concurrent calls.
+type Source interface {
+	// Identity names the source in a lock.
+	Identity() string
+	index.Index
+	// Blobs gives access to the bytes of one plugin.
+	Blobs(id manifest.ID) artifact.Blobs
+}
+
+// Sources sends each namespace to exactly one source. There is no fall-through: a
+// plugin that its source does not know is unknown, whatever other sources have.
+// Sources is an index.Index and an index.Searcher.
+type Sources struct {
+	Default    Source            // for namespaces that are not in Namespaces; may be nil
+	Namespaces map[string]Source // may be nil
+}
+
+var (
+	_ index.Index    = Sources{}
+	_ index.Searcher = Sources{}
+)
+
+// For returns the source of a plugin, or [ErrNoSource].
+func (s Sources) For(id manifest.ID) (Source, error) {
+	src := s.Namespaces[id.Namespace()]
+	if src == nil {
+		src = s.Default
+	}
+	if src == nil {
+		return nil, fmt.Errorf("%s: %w", id, ErrNoSource)
+	}
+	return src, nil
+}
+
+// Plugin implements index.Index.
+func (s Sources) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
+	src, err := s.For(id)
+	if err != nil {
+		return nil, err
+	}
+	return src.Plugin(ctx, id)
+}
+
+// Search implements index.Searcher: it asks the default source, which fails with
+// [ErrNoSource] if there is none.
+func (s Sources) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {
+	if sr, ok := s.Default.(index.Searcher); ok {
+		return sr.Search(ctx, q)
+	}
+	return func(yield func(index.Hit, error) bool) {
+		if s.Default == nil {
+			yield(index.Hit{}, fmt.Errorf("search: %w", ErrNoSource))
+			return
+		}
+		yield(index.Hit{}, fmt.Errorf("search: %s cannot be searched", s.Default.Identity()))
+	}
+}
+
+// Folder is a source of packed plugins in a folder: an OCI image layout whose tags
+// are namespace/name:version, as publishing to a folder makes it.
+type Folder struct {
+	index.OfStore
+	path string
+}
+
+var _ Source = (*Folder)(nil)
+
+// OpenFolder opens the folder dir, which must hold a store.
+func OpenFolder(dir string) (*Folder, error) {
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := disk.OpenExisting(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Folder{index.OfStore{Store: s}, path}, nil
+}
+
+// Identity implements Source.
+func (f *Folder) Identity() string { return "folder:" + filepath.ToSlash(f.path) }
+
+// Blobs implements Source.
+func (f *Folder) Blobs(manifest.ID) artifact.Blobs { return f.Store }

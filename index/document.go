@@ -1,0 +1,208 @@
+package index
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/internal/strictjson"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/version"
+)
+
+// Limits of one document, enforced by writers and readers.
+const (
+	MaxDocument = 8 << 20 // bytes, decoded
+	MaxReleases = 5000
+	maxLine     = 64 << 10
+)
+
+// Version of the document format.
+const Version = 1
+
+// ErrDocument says that a document breaks the format.
+var ErrDocument = errors.New("bad index document")
+
+// Header is the first line of a document: what is said of the plugin as a whole.
+type Header struct {
+	V        int         `json:"v"`
+	ID       manifest.ID `json:"id"`
+	Summary  string      `json:"summary,omitempty"`
+	License  string      `json:"license,omitempty"`
+	Keywords []string    `json:"keywords,omitempty"`
+}
+
+// State is the changing part of a release line.
+type State struct {
+	Yanked *Yank `json:"yanked,omitempty"`
+}
+
+// Yank withdraws a release: it stays for those who locked it and is chosen by
+// nobody else.
+type Yank struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// Release is one release line.
+type Release struct {
+	Record
+	State State
+	Raw   json.RawMessage // the record, byte for byte as it was published
+}
+
+// Plugin is a document.
+type Plugin struct {
+	Header
+	Releases []Release       // in the order of publication
+	Document artifact.Digest // of the bytes it was read from
+}
+
+type line struct {
+	R json.RawMessage `json:"r"`
+	S State           `json:"s"`
+}
+
+// Find returns the release of a version.
+func (p *Plugin) Find(v version.Version) (*Release, bool) {
+	for i := range p.Releases {
+		if p.Releases[i].Version == v {
+			return &p.Releases[i], true
+		}
+	}
+	return nil, false
+}
+
+// Latest returns the newest release that is neither yanked nor a pre-release; if
+// there is none, the newest that is not yanked.
+func (p *Plugin) Latest() (*Release, bool) {
+	var best *Release
+	for i := range p.Releases {
+		r := &p.Releases[i]
+		if r.State.Yanked == nil && (best == nil || newer(r.Version, best.Version)) {
+			best = r
+		}
+	}
+	return best, best != nil
+}
+
+func newer(a, b version.Version) bool {
+	if (a.Pre == "") != (b.Pre == "") {
+		return a.Pre == ""
+	}
+	return a.Compare(b) > 0
+}
+
+// NewRelease makes a release of a record, whose bytes it fixes.
+func NewRelease(r Record) (Release, error) {
+	raw, err := r.JSON()
+	return Release{Record: r, Raw: raw}, err
+}
+
+// Bytes writes the document: the header, then the releases with the bytes of
+// their records as they are. It fails with [ErrDocument] beyond the limits.
+func (p *Plugin) Bytes() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	h := p.Header
+	h.V = Version
+	if err := e.Encode(h); err != nil {
+		return nil, err
+	}
+	for _, r := range p.Releases {
+		// Written by hand because Encode would compact and escape raw bytes.
+		b.WriteString(`{"r":`)
+		b.Write(r.Raw)
+		b.WriteString(`,"s":`)
+		if err := e.Encode(r.State); err != nil {
+			return nil, err
+		}
+		b.Truncate(b.Len() - 1)
+		b.WriteString("}\n")
+	}
+	if b.Len() > MaxDocument || len(p.Releases) > MaxReleases {
+		return nil, fmt.Errorf("%w: %s has %d bytes and %d releases, limits are %d and %d", ErrDocument, p.ID, b.Len(), len(p.Releases), MaxDocument, MaxReleases)
+	}
+	return b.Bytes(), nil
+}
+
+// Parse reads the document of id. Fields it does not know are ignored, because a
+// newer registry may add some; duplicate keys, keys that differ only in case and
+// anything beyond the limits are refused. Errors wrap [ErrDocument].
+func Parse(id manifest.ID, b []byte) (*Plugin, error) {
+	p := &Plugin{Document: artifact.DigestOf(b)}
+	if err := p.parse(id, b); err != nil {
+		return nil, fmt.Errorf("%w of %s: %w", ErrDocument, id, err)
+	}
+	return p, nil
+}
+
+func (p *Plugin) parse(id manifest.ID, b []byte) error {
+	if len(b) > MaxDocument {
+		return fmt.Errorf("%d bytes, more than the limit of %d", len(b), MaxDocument)
+	}
+	if len(b) == 0 || b[len(b)-1] != '\n' {
+		return errors.New("the last line is cut off")
+	}
+	seen := map[string]bool{}
+	n := 0
+	for l := range bytes.Lines(b) {
+		n++
+		if len(l) > maxLine {
+			return fmt.Errorf("line %d: %d bytes, more than the limit of %d", n, len(l), maxLine)
+		}
+		var err error
+		if n == 1 {
+			err = p.parseHeader(id, l)
+		} else {
+			err = p.parseRelease(id, l, seen)
+		}
+		if err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+func decode(l []byte, v any) error {
+	return strictjson.Unmarshal(l, v, strictjson.Limits{Size: maxLine, Depth: 16, AllowUnknown: true})
+}
+
+func (p *Plugin) parseHeader(id manifest.ID, l []byte) error {
+	if err := decode(l, &p.Header); err != nil {
+		return err
+	}
+	if p.V != Version {
+		return fmt.Errorf("format version %d, this program reads %d", p.V, Version)
+	}
+	if p.ID != id {
+		return fmt.Errorf("document of %.200q", p.ID)
+	}
+	return nil
+}
+
+func (p *Plugin) parseRelease(id manifest.ID, l []byte, seen map[string]bool) error {
+	if len(p.Releases) >= MaxReleases {
+		return fmt.Errorf("more than %d releases", MaxReleases)
+	}
+	var x line
+	if err := decode(l, &x); err != nil {
+		return err
+	}
+	r := Release{State: x.S, Raw: x.R}
+	if err := decode(x.R, &r.Record); err != nil {
+		return err
+	}
+	if err := r.check(id); err != nil {
+		return err
+	}
+	key := r.Version.String()
+	if seen[key] {
+		return fmt.Errorf("version %s twice", key)
+	}
+	seen[key] = true
+	p.Releases = append(p.Releases, r)
+	return nil
+}

@@ -1,0 +1,138 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/internal/durable"
+	"github.com/plugstead/plugstead/internal/filelock"
+	"github.com/plugstead/plugstead/manifest"
+)
+
+// ErrBusy says that another process is changing the folder.
+var ErrBusy = filelock.ErrHeld
+
+// Dir is an installation folder. Its methods allow concurrent calls, also from
+// several processes.
+type Dir struct{ path string }
+
+// Open returns the installation folder at path, which it makes on the first change.
+func Open(path string) (*Dir, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := os.Stat(abs); err == nil && !st.IsDir() {
+		return nil, fmt.Errorf("installation folder %s: not a folder", abs)
+	}
+	return &Dir{abs}, nil
+}
+
+// Path returns the absolute path of d.
+func (d *Dir) Path() string { return d.path }
+
+func (d *Dir) treePath(p artifact.Digest) string { return filepath.Join(d.path, "trees", p.Hex()) }
+func (d *Dir) treeRecord(p artifact.Digest) string {
+	return filepath.Join(d.path, "trees", p.Hex()+".json")
+}
+
+// HasTree reports whether the payload p is unpacked and complete.
+func (d *Dir) HasTree(p artifact.Digest) bool {
+	_, err := os.Stat(d.treeRecord(p))
+	return err == nil
+}
+
+// DataDir makes and returns the private folder of a plugin.
+func (d *Dir) DataDir(id manifest.ID) (string, error) {
+	if _, err := manifest.ParseID(string(id)); err != nil {
+		return "", err
+	}
+	path := filepath.Join(d.path, "data", id.Namespace(), id.Name())
+	return path, durable.MkdirAll(path, 0o700)
+}
+
+// CacheDir returns the private folder in which drivers keep what they compile. It
+// is not made.
+func (d *Dir) CacheDir() string { return filepath.Join(d.path, "cache") }
+
+// Begin waits for the right to change d until ctx ends, then sweeps what a killed
+// change left. The error wraps [ErrBusy] if another process holds it.
+func (d *Dir) Begin(ctx context.Context) (*Tx, error) {
+	for _, sub := range []string{"generations", "trees"} {
+		if err := durable.MkdirAll(filepath.Join(d.path, sub), 0o755); err != nil {
+			return nil, fmt.Errorf("installation folder: %w", err)
+		}
+	}
+	lock, err := filelock.Exclusive(ctx, filepath.Join(d.path, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	tx := &Tx{d: d, lock: lock}
+	if err := d.sweep(); err != nil {
+		return nil, errors.Join(fmt.Errorf("sweep %s: %w", d.path, err), lock.Unlock())
+	}
+	if tx.Base, err = d.Active(); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return tx, nil
+}
+
+// sweep removes what killed changes left. The lock is held.
+func (d *Dir) sweep() error {
+	return errors.Join(
+		os.RemoveAll(filepath.Join(d.path, "staging")),
+		durable.Sweep(filepath.Join(d.path, "generations")),
+		durable.Sweep(filepath.Join(d.path, "trees")),
+	)
+}
+
+// Rollback makes a new generation equal to generation to and returns it; to 0 means
+// the one before the active one. It needs no network, loads no plugin and
+// downloads nothing.
+func (d *Dir) Rollback(ctx context.Context, to int) (*Generation, error) {
+	tx, err := d.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Abort()
+	if to == 0 {
+		if to, err = d.before(tx.Base.Number); err != nil {
+			return nil, err
+		}
+	}
+	old, err := d.Generation(to)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range old.Records {
+		if !d.HasTree(r.Payload) {
+			return nil, fmt.Errorf("roll back to generation %d: %w: files of %s are gone", to, ErrBroken, r.ID)
+		}
+	}
+	g := &Generation{Made: now(), Why: fmt.Sprintf("rollback to generation %d", to), From: to, Lock: old.Lock, Records: old.Records}
+	return g, d.write(g)
+}
+
+// before returns the valid generation that precedes n.
+func (d *Dir) before(n int) (int, error) {
+	history, err := d.History()
+	if err != nil {
+		return 0, err
+	}
+	for _, g := range history {
+		if g.Number < n {
+			return g.Number, nil
+		}
+	}
+	return 0, fmt.Errorf("roll back: %w before generation %d", ErrNoGeneration, n)
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

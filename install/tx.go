@@ -1,0 +1,149 @@
+package install
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/internal/durable"
+	"github.com/plugstead/plugstead/internal/filelock"
+	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/verify"
+)
+
+// ErrDone says that a transaction ended already.
+var ErrDone = errors.New("transaction has ended")
+
+// Tx stages a new generation. Nothing is visible before [Tx.Commit]. A Tx is for
+// one goroutine; Commit or Abort must be called to free the lock.
+type Tx struct {
+	Base    *Generation // the active set when the transaction began
+	d       *Dir
+	lock    *filelock.Lock
+	records []Record
+}
+
+// treeInfo is the completion record of an unpacked payload.
+type treeInfo struct {
+	Payload artifact.Digest `json:"payload"`
+	Size    int64           `json:"size"` // of the archive, bytes
+}
+
+// Add unpacks the payload of v, read from b, and puts it into the new generation.
+// Records start in the order they are added. It panics on a zero Verified.
+func (t *Tx) Add(ctx context.Context, b artifact.Blobs, v verify.Verified) (Record, error) {
+	if !v.OK() {
+		panic("install: zero verify.Verified")
+	}
+	if t.lock == nil {
+		return Record{}, ErrDone
+	}
+	m, p := v.Manifest(), v.Package()
+	if err := t.unpack(ctx, b, p.Payload); err != nil {
+		return Record{}, fmt.Errorf("install %s %s: %w", m.ID, m.Version, err)
+	}
+	r := Record{ID: m.ID, Manifest: m, Runtime: p.Runtime, Platform: p.Platform, Payload: p.Payload.Digest, Tree: t.d.treePath(p.Payload.Digest)}
+	if err := checkEntry(r); err != nil {
+		return Record{}, fmt.Errorf("install %s %s: %w", m.ID, m.Version, err)
+	}
+	t.records = append(t.records, r)
+	return r, nil
+}
+
+// Keep carries an installed plugin over. Dropping one is not keeping it.
+func (t *Tx) Keep(r Record) { t.records = append(t.records, r) }
+
+// checkEntry makes sure that what will be started is there.
+func checkEntry(r Record) error {
+	entry, ok := r.Manifest.Runtimes.Entry(r.Runtime, r.Platform)
+	if !ok {
+		return fmt.Errorf("plugin.json names no entry for %s on %s", r.Runtime, r.Platform)
+	}
+	st, err := os.Stat(filepath.Join(r.Tree, filepath.FromSlash(entry)))
+	if err != nil || !st.Mode().IsRegular() {
+		return fmt.Errorf("the package lacks its entry %s", entry)
+	}
+	return nil
+}
+
+// unpack puts a payload at its final place, complete and durable. The sequence:
+// unpack into staging with every file synced, sync the folders, rename, then the
+// completion record.
+func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor) error {
+	final := t.d.treePath(d.Digest)
+	if t.d.HasTree(d.Digest) {
+		return nil
+	}
+	// A tree without a record is what a kill between the last two steps left.
+	if err := os.RemoveAll(final); err != nil {
+		return err
+	}
+	stage := filepath.Join(t.d.path, "staging", d.Digest.Hex())
+	if err := os.MkdirAll(stage, 0o755); err != nil {
+		return err
+	}
+	if err := t.extract(ctx, b, d, stage); err != nil {
+		return errors.Join(err, os.RemoveAll(stage))
+	}
+	if err := durable.SyncTree(stage); err != nil {
+		return err
+	}
+	if err := durable.RenameDir(stage, final); err != nil {
+		return err
+	}
+	info, err := json.Marshal(treeInfo{d.Digest, d.Size})
+	if err != nil {
+		return err
+	}
+	return durable.Create(t.d.treeRecord(d.Digest), info, 0o644)
+}
+
+func (t *Tx) extract(ctx context.Context, b artifact.Blobs, d artifact.Descriptor, stage string) error {
+	r, err := b.Open(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	root, err := os.OpenRoot(stage)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return artifact.Unpack(ctx, artifact.Verify(r, d), d.Size, root, artifact.UnpackLimits{})
+}
+
+// Commit makes the staged records the active generation and ends the transaction.
+// On an error the old generation stays active.
+func (t *Tx) Commit(l resolve.Lock, why string) (*Generation, error) {
+	if t.lock == nil {
+		return nil, ErrDone
+	}
+	defer t.Abort()
+	g := &Generation{Made: now(), Why: why, Lock: l, Records: t.records}
+	if g.Records == nil {
+		g.Records = []Record{}
+	}
+	if err := t.d.write(g); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	return g, nil
+}
+
+// Abort ends the transaction without a new generation. After Commit it does
+// nothing, so it may be deferred.
+func (t *Tx) Abort() error {
+	if t.lock == nil {
+		return nil
+	}
+	lock := t.lock
+	t.lock = nil
+	err := os.RemoveAll(filepath.Join(t.d.path, "staging"))
+	if isMissing(err) {
+		err = nil
+	}
+	return errors.Join(err, lock.Unlock())
+}
