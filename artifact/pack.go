@@ -44,7 +44,7 @@ var documents = []struct{ name, mediaType string }{
 // A payload holds the entry point of its runtime and the files that m.Files
 // lists, nothing else. Symbolic links and special files are refused. Use the FS
 // of an [os.Root] so that the system keeps reads inside the folder.
-func Pack(m *manifest.Manifest, fsys fs.FS, o PackOptions) (p *Packed, err error) {
+func Pack(m *manifest.Manifest, fsys fs.FS, o PackOptions) (*Packed, error) {
 	if o.Created.IsZero() {
 		o.Created = time.Unix(0, 0)
 	}
@@ -52,40 +52,11 @@ func Pack(m *manifest.Manifest, fsys fs.FS, o PackOptions) (p *Packed, err error
 	if err != nil {
 		return nil, fmt.Errorf("pack %s: %w", m.ID, err)
 	}
-	p = &Packed{temp: temp, files: map[Digest]string{}, bytes: map[Digest][]byte{}}
-	defer func() {
-		if err != nil {
-			p.Close()
-			p, err = nil, fmt.Errorf("pack %s %s: %w", m.ID, m.Version, err)
-		}
-	}()
+	p := &Packed{temp: temp, files: map[Digest]string{}, bytes: map[Digest][]byte{}}
 	b := packer{Packed: p, m: m, fsys: fsys, created: o.Created.UTC()}
-	index := ociIndex{SchemaVersion: 2, MediaType: MediaIndex, ArtifactType: TypePlugin}
-	meta, err := b.meta()
-	if err != nil {
-		return nil, err
+	if err := b.pack(); err != nil {
+		return nil, errors.Join(fmt.Errorf("pack %s %s: %w", m.ID, m.Version, err), p.Close())
 	}
-	index.Manifests = append(index.Manifests, meta)
-	for _, t := range targets(m) {
-		d, err := b.pkg(t)
-		if err != nil {
-			return nil, err
-		}
-		index.Manifests = append(index.Manifests, d)
-	}
-	if index.Annotations, err = b.annotations(); err != nil {
-		return nil, err
-	}
-	d, err := b.document(MediaIndex, index)
-	if err != nil {
-		return nil, err
-	}
-	d.ArtifactType = TypePlugin
-	im, err := Read(context.Background(), p, d)
-	if err != nil {
-		return nil, err
-	}
-	p.Image = *im
 	return p, nil
 }
 
@@ -112,6 +83,37 @@ type packer struct {
 	m       *manifest.Manifest
 	fsys    fs.FS
 	created time.Time
+}
+
+// pack adds everything bottom-up and reads the result back as anybody else would.
+func (b *packer) pack() error {
+	index := ociIndex{SchemaVersion: 2, MediaType: MediaIndex, ArtifactType: TypePlugin}
+	meta, err := b.meta()
+	if err != nil {
+		return err
+	}
+	index.Manifests = append(index.Manifests, meta)
+	for _, t := range targets(b.m) {
+		d, err := b.pkg(t)
+		if err != nil {
+			return err
+		}
+		index.Manifests = append(index.Manifests, d)
+	}
+	if index.Annotations, err = b.annotations(); err != nil {
+		return err
+	}
+	d, err := b.document(MediaIndex, index)
+	if err != nil {
+		return err
+	}
+	d.ArtifactType = TypePlugin
+	im, err := Read(context.Background(), b.Packed, d)
+	if err != nil {
+		return err
+	}
+	b.Image = *im
+	return nil
 }
 
 func (b *packer) add(d Descriptor) {
