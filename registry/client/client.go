@@ -1,0 +1,351 @@
+// Package client speaks to a registry over HTTP. It is a fetch.Source, an
+// index.Searcher, and makes publish targets.
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/registry"
+)
+
+// Errors of a client. They come wrapped with the object they are about. Other
+// answers of a registry are *registry.Error.
+var (
+	ErrUnreachable  = errors.New("registry cannot be reached")
+	ErrUnauthorized = errors.New("not allowed by the registry")
+	ErrProtocol     = errors.New("registry gave an answer that makes no sense")
+)
+
+const (
+	maxAnswer = 1 << 20 // bytes of an API answer
+	userAgent = "plugstead"
+)
+
+// Client is one registry. Its methods allow concurrent calls.
+type Client struct {
+	base  *url.URL
+	token string
+	http  *http.Client
+	mu    sync.Mutex
+	docs  map[manifest.ID]*index.Plugin // by the ETag that is their digest
+}
+
+var (
+	_ fetch.Source   = (*Client)(nil)
+	_ index.Searcher = (*Client)(nil)
+)
+
+// Options are the optional properties of a client.
+type Options struct {
+	Token string       // for publishing; sent to this registry only
+	HTTP  *http.Client // default: one with time limits on connecting and headers, none on bodies
+}
+
+// New returns a client of the registry at an http or https address.
+func New(address string, o Options) (*Client, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" {
+		return nil, fmt.Errorf("registry address %.200q: want http://HOST or https://HOST", address)
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	c := &Client{base: u, token: o.Token, http: o.HTTP, docs: map[manifest.ID]*index.Plugin{}}
+	if c.http == nil {
+		c.http = &http.Client{Transport: transport(), CheckRedirect: sameScheme}
+	}
+	return c, nil
+}
+
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	t.ResponseHeaderTimeout = 30 * time.Second
+	t.MaxIdleConnsPerHost = 16
+	return t
+}
+
+// sameScheme refuses redirects that leave TLS, and long chains. The token never
+// follows a redirect to another host: net/http drops the header.
+func sameScheme(r *http.Request, via []*http.Request) error {
+	if len(via) >= 5 {
+		return errors.New("too many redirects")
+	}
+	if via[0].URL.Scheme == "https" && r.URL.Scheme != "https" {
+		return errors.New("redirect from https to http refused")
+	}
+	return nil
+}
+
+// Identity implements fetch.Source: the address without a trailing slash.
+func (c *Client) Identity() string { return c.base.String() }
+
+// request makes a request below the address of c. path begins with a slash.
+func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	ref, err := url.Parse(path)
+	if err != nil {
+		return nil, err
+	}
+	u := *c.base
+	u.Path, u.RawQuery = c.base.Path+ref.Path, ref.RawQuery
+	if ref.Host != "" { // an upload location may be absolute; elsewhere is refused
+		if ref.Host != c.base.Host || ref.Scheme != c.base.Scheme {
+			return nil, fmt.Errorf("%w: upload location on another host: %s", ErrProtocol, ref.Host)
+		}
+		u.Path = ref.Path
+	}
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("User-Agent", userAgent)
+	if c.token != "" && method != http.MethodGet && method != http.MethodHead {
+		r.SetBasicAuth("token", c.token)
+	}
+	return r, nil
+}
+
+// do sends r and returns an answer of one of the wanted statuses. Others become
+// errors. The caller closes the body.
+func (c *Client) do(r *http.Request, want ...int) (*http.Response, error) {
+	res, err := c.http.Do(r)
+	if err != nil {
+		if cause := context.Cause(r.Context()); cause != nil {
+			return nil, cause
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	for _, s := range want {
+		if res.StatusCode == s {
+			return res, nil
+		}
+	}
+	defer res.Body.Close()
+	return nil, refusal(r, res)
+}
+
+// refusal turns an answer that was not hoped for into an error.
+func refusal(r *http.Request, res *http.Response) error {
+	e := parseError(res)
+	switch {
+	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%w: %w", ErrUnauthorized, e)
+	case e.Code != "":
+		return e
+	case res.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("%s: %w", r.URL.Path, registry.ErrNotFound)
+	case res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests:
+		return fmt.Errorf("%w: %s", ErrUnreachable, res.Status)
+	}
+	return fmt.Errorf("%w: %s %s: %s", ErrProtocol, r.Method, r.URL.Path, res.Status)
+}
+
+// parseError reads the OCI form or problem+json.
+func parseError(res *http.Response) *registry.Error {
+	b, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	var x struct {
+		Code   registry.Code
+		Detail string
+		Errors []struct {
+			Code    registry.Code
+			Message string
+		}
+	}
+	if json.Unmarshal(b, &x) != nil {
+		return &registry.Error{Detail: res.Status}
+	}
+	if len(x.Errors) > 0 {
+		return &registry.Error{Code: x.Errors[0].Code, Detail: printable(x.Errors[0].Message)}
+	}
+	return &registry.Error{Code: x.Code, Detail: printable(x.Detail)}
+}
+
+// printable keeps what a stranger wrote from steering a terminal.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
+	return s[:min(len(s), 500)]
+}
+
+// Plugin implements index.Index. A document that did not change since the last call
+// is not sent again.
+func (c *Client) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
+	c.mu.Lock()
+	old := c.docs[id]
+	c.mu.Unlock()
+	p, err := c.document(ctx, id, old)
+	if err != nil {
+		return nil, fmt.Errorf("index of %s: %w", id, err)
+	}
+	c.mu.Lock()
+	c.docs[id] = p
+	c.mu.Unlock()
+	return p, nil
+}
+
+func (c *Client) document(ctx context.Context, id manifest.ID, old *index.Plugin) (*index.Plugin, error) {
+	r, err := c.request(ctx, http.MethodGet, "/index/v1/"+string(id), nil)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		r.Header.Set("If-None-Match", `"`+old.Document.Hex()+`"`)
+	}
+	res, err := c.do(r, http.StatusOK, http.StatusNotModified)
+	if errors.Is(err, registry.ErrNotFound) && !errors.Is(err, index.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", index.ErrNotFound, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode == http.StatusNotModified && old != nil {
+		return old, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(res.Body, index.MaxDocument+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return index.Parse(id, b)
+}
+
+// Search implements index.Searcher.
+func (c *Client) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {
+	return func(yield func(index.Hit, error) bool) {
+		hits, err := c.search(ctx, q)
+		if err != nil {
+			yield(index.Hit{}, fmt.Errorf("search: %w", err))
+			return
+		}
+		for _, h := range hits {
+			if !yield(h, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (c *Client) search(ctx context.Context, q index.Query) ([]index.Hit, error) {
+	v := url.Values{"q": {q.Text}, "limit": {strconv.Itoa(q.EffectiveLimit())}}
+	if q.Point != "" {
+		v.Set("point", q.Point)
+	}
+	if q.Runtime != "" {
+		v.Set("runtime", q.Runtime)
+	}
+	var x struct{ Hits []index.Hit }
+	if err := c.api(ctx, http.MethodGet, registry.RouteSearch+"?"+v.Encode(), nil, &x); err != nil {
+		return nil, err
+	}
+	for _, h := range x.Hits {
+		if _, err := manifest.ParseID(string(h.ID)); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
+		}
+	}
+	return x.Hits, nil
+}
+
+// api sends a request with an optional JSON body and reads a JSON answer into out.
+func (c *Client) api(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = strings.NewReader(string(b))
+	}
+	r, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	res, err := c.do(r, http.StatusOK)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, 4*maxAnswer))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	if err := json.Unmarshal(b, out); err != nil {
+		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+	return nil
+}
+
+// Yank withdraws a release, or takes that back. It reports whether anything changed.
+func (c *Client) Yank(ctx context.Context, y registry.Yank) (changed bool, err error) {
+	path := fmt.Sprintf("/api/v1/plugins/%s/versions/%s/yank", y.ID, url.PathEscape(y.Version.String()))
+	var x struct{ Changed bool }
+	if y.Undo {
+		err = c.api(ctx, http.MethodDelete, path, nil, &x)
+	} else {
+		err = c.api(ctx, http.MethodPut, path, map[string]string{"reason": y.Reason}, &x)
+	}
+	if err != nil {
+		return false, fmt.Errorf("yank %s %s: %w", y.ID, y.Version, err)
+	}
+	return x.Changed, nil
+}
+
+// Blobs implements fetch.Source.
+func (c *Client) Blobs(id manifest.ID) artifact.Blobs { return repo{c, string(id)} }
+
+// repo is one repository of a registry.
+type repo struct {
+	c    *Client
+	name string
+}
+
+// path returns where the bytes of d are.
+func (b repo) path(d artifact.Descriptor) string {
+	if registry.IsManifest(d.MediaType) {
+		return "/v2/" + b.name + "/manifests/" + string(d.Digest)
+	}
+	return "/v2/" + b.name + "/blobs/" + string(d.Digest)
+}
+
+// Open implements artifact.Blobs.
+func (b repo) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
+	r, err := b.c.request(ctx, http.MethodGet, b.path(d), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", d.MediaType)
+	res, err := b.c.do(r, http.StatusOK)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Digest.Short(), err)
+	}
+	return body{res.Body}, nil
+}
+
+// body classes errors that come while a body is read.
+type body struct{ io.ReadCloser }
+
+func (b body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return n, err
+}

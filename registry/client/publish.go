@@ -1,0 +1,123 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/publish"
+	"github.com/plugstead/plugstead/registry"
+)
+
+// Target returns where the versions of a plugin are published.
+func (c *Client) Target(id manifest.ID) publish.Target {
+	return &target{repo: repo{c, string(id)}, manifests: map[artifact.Digest][]byte{}}
+}
+
+// target pushes to one repository. It remembers the manifests it pushed, because
+// tagging sends the bytes again.
+type target struct {
+	repo
+	mu        sync.Mutex
+	manifests map[artifact.Digest][]byte
+}
+
+// Put implements publish.Target.
+func (t *target) Put(ctx context.Context, d artifact.Descriptor, r io.Reader) error {
+	if registry.IsManifest(d.MediaType) {
+		b, err := io.ReadAll(artifact.Verify(r, d))
+		if err != nil {
+			return err
+		}
+		t.mu.Lock()
+		t.manifests[d.Digest] = b
+		t.mu.Unlock()
+		return t.putManifest(ctx, d, string(d.Digest), b)
+	}
+	have, err := t.has(ctx, d)
+	if err != nil || have {
+		return err
+	}
+	return t.upload(ctx, d, r)
+}
+
+func (t *target) has(ctx context.Context, d artifact.Descriptor) (bool, error) {
+	r, err := t.c.request(ctx, http.MethodHead, t.path(d), nil)
+	if err != nil {
+		return false, err
+	}
+	res, err := t.c.do(r, http.StatusOK, http.StatusNotFound)
+	if err != nil {
+		return false, err
+	}
+	return res.StatusCode == http.StatusOK, res.Body.Close()
+}
+
+// upload sends a blob: one request to begin, one with the bytes.
+func (t *target) upload(ctx context.Context, d artifact.Descriptor, r io.Reader) error {
+	req, err := t.c.request(ctx, http.MethodPost, "/v2/"+t.name+"/blobs/uploads/", nil)
+	if err != nil {
+		return err
+	}
+	res, err := t.c.do(req, http.StatusAccepted)
+	if err != nil {
+		return err
+	}
+	res.Body.Close()
+	at, err := url.Parse(res.Header.Get("Location"))
+	if err != nil || at.Path == "" {
+		return fmt.Errorf("%w: no upload location", ErrProtocol)
+	}
+	q := at.Query()
+	q.Set("digest", string(d.Digest))
+	at.RawQuery = q.Encode()
+	// Hashing on the way makes a file that changed while it was sent an error here.
+	req, err = t.c.request(ctx, http.MethodPut, at.String(), io.NopCloser(artifact.Verify(r, d)))
+	if err != nil {
+		return err
+	}
+	req.ContentLength = d.Size
+	if d.Size == 0 {
+		req.Body = http.NoBody
+	}
+	req.Header.Set("Content-Type", "application/octet-stream")
+	res, err = t.c.do(req, http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
+func (t *target) putManifest(ctx context.Context, d artifact.Descriptor, ref string, b []byte) error {
+	r, err := t.c.request(ctx, http.MethodPut, "/v2/"+t.name+"/manifests/"+ref, bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", d.MediaType)
+	res, err := t.c.do(r, http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
+// Tag implements publish.Target. On a registry it is the publication.
+func (t *target) Tag(ctx context.Context, name, tag string, d artifact.Descriptor) error {
+	if name != t.name {
+		return fmt.Errorf("tag %s:%s: this target is for %s", name, tag, t.name)
+	}
+	t.mu.Lock()
+	b := t.manifests[d.Digest]
+	t.mu.Unlock()
+	if b == nil {
+		return errors.Join(fmt.Errorf("tag %s:%s: push %s first", name, tag, d.Digest.Short()), registry.ErrNotFound)
+	}
+	return t.putManifest(ctx, d, tag, b)
+}

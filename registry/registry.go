@@ -1,0 +1,209 @@
+// Package registry is the wire protocol of a registry and what a registry must
+// keep: routes, error codes, and the [Backend] behind them.
+//
+// The same interface stands on both sides of the wire as far as possible:
+// registry/handler serves a Backend over HTTP, registry/client speaks to it.
+// Implementations of Backend are in registry/memory and in the server; the suite
+// in registry/registrytest runs over them.
+package registry
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/store"
+	"github.com/plugstead/plugstead/version"
+)
+
+// Routes of the protocol. The rest of /v2 is that of OCI Distribution 1.1.
+const (
+	RouteDiscovery = "/.well-known/plugstead.json"
+	RouteOCI       = "/v2/"
+	RouteIndex     = "/index/v1/{ns}/{name}"
+	RouteIndexAt   = "/index/v1/at/{digest}"
+	RouteSearch    = "/api/v1/search"
+	RouteYank      = "/api/v1/plugins/{ns}/{name}/versions/{version}/yank"
+)
+
+// Errors of a backend. They come wrapped with the object they are about.
+var (
+	ErrNotFound = store.ErrNotFound
+	ErrBound    = store.ErrBound // a version tag names another artifact
+	ErrInvalid  = errors.New("invalid")
+	// ErrOffset says that a chunk of an upload does not begin where the last ended.
+	ErrOffset = errors.New("chunk does not begin where the upload ends")
+)
+
+// Backend is everything a registry keeps. Its methods allow concurrent calls.
+type Backend interface {
+	Documents
+	Blobs
+	Manifests
+	Committer
+}
+
+// Documents reads the index.
+type Documents interface {
+	// Document returns the index bytes of a plugin and their digest, or
+	// index.ErrNotFound.
+	Document(ctx context.Context, id manifest.ID) ([]byte, artifact.Digest, error)
+	// DocumentAt returns the index bytes with a digest, or ErrNotFound. Only present
+	// documents are kept.
+	DocumentAt(ctx context.Context, d artifact.Digest) ([]byte, error)
+	// Search yields plugins, the best match first.
+	Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error]
+}
+
+// Blobs are bytes by digest, visible in the repositories they were put in.
+type Blobs interface {
+	// OpenBlob returns a blob and its size, or ErrNotFound. The caller closes it. If
+	// it is an *os.File it is sent without copying.
+	OpenBlob(ctx context.Context, repo string, d artifact.Digest) (io.ReadSeekCloser, int64, error)
+	// MountBlob makes a blob of one repository visible in another, or ErrNotFound.
+	MountBlob(ctx context.Context, repo, from string, d artifact.Digest) error
+	// NewUpload begins an upload and returns its name.
+	NewUpload(ctx context.Context, repo string) (name string, err error)
+	// Upload returns one that was begun and not ended, or ErrNotFound.
+	Upload(ctx context.Context, repo, name string) (Upload, error)
+}
+
+// Upload is a blob that is arriving. One request at a time holds it; Close lets it
+// go and keeps what arrived.
+type Upload interface {
+	// Size is the number of bytes that arrived.
+	Size() int64
+	// Append adds bytes at the end.
+	Append(r io.Reader) error
+	// Commit checks the digest, makes the blob durable and visible and ends the
+	// upload. On artifact.ErrDigest the upload is gone.
+	Commit(ctx context.Context, d artifact.Digest) error
+	// Cancel ends the upload without a blob.
+	Cancel() error
+	Close() error
+}
+
+// Manifests are OCI indexes and manifests by digest, and tags.
+type Manifests interface {
+	// Manifest returns a manifest by digest or tag, or ErrNotFound.
+	Manifest(ctx context.Context, repo, ref string) (artifact.Descriptor, []byte, error)
+	// Tags lists the tags of a repository, sorted, or ErrNotFound if there is no such
+	// repository.
+	Tags(ctx context.Context, repo string) ([]string, error)
+	// Referrers lists the manifests whose subject is d.
+	Referrers(ctx context.Context, repo string, d artifact.Digest) ([]artifact.Descriptor, error)
+}
+
+// Committer changes what a registry says.
+type Committer interface {
+	// Commit makes everything in c true, durably, or nothing: one transaction. It
+	// returns ErrBound if a tag names another digest, ErrNotFound for the release of
+	// a Yank that does not exist, and ErrInvalid if a limit of the index forbids it.
+	Commit(ctx context.Context, c Commit) (Receipt, error)
+}
+
+// Commit is one change. Zero fields are left alone.
+type Commit struct {
+	Repo     string
+	Manifest *Manifest // stored under its digest
+	Tag      string    // bound to Manifest
+	Release  *Release  // tagging a plugin artifact publishes it
+	Yank     *Yank
+	Actor    string // who did it
+	DryRun   bool   // run every check, keep nothing
+}
+
+// Manifest is an OCI index or manifest to store.
+type Manifest struct {
+	artifact.Descriptor
+	Raw     []byte
+	Subject artifact.Digest // what it refers to, or ""
+}
+
+// Release is a published plugin version. Its record is fixed when the commit begins.
+type Release struct {
+	Header index.Header // of the plugin as this version describes it
+	index.Release
+	Readme string // Markdown, for search and catalogue
+}
+
+// Yank withdraws a release, or takes the withdrawal back.
+type Yank struct {
+	ID      manifest.ID
+	Version version.Version
+	Reason  string
+	Undo    bool
+}
+
+// Receipt is proof that a commit is durable.
+type Receipt struct {
+	Position int64 // grows with every commit that changed something
+	Existed  bool  // nothing had to change
+}
+
+// Publish adds a release to the document of its plugin, which may be nil. It is how
+// every backend makes the new document, so that their bytes are equal.
+func Publish(old *index.Plugin, r *Release) (*index.Plugin, error) {
+	p := &index.Plugin{Header: r.Header}
+	if old != nil {
+		p.Releases = append(p.Releases, old.Releases...)
+		if latest, ok := old.Latest(); ok && latest.Version.Compare(r.Version) > 0 {
+			p.Header = old.Header // an older line does not rewrite the summary
+		}
+	}
+	if _, ok := p.Find(r.Version); ok {
+		return nil, ErrBound
+	}
+	p.Releases = append(p.Releases, r.Release)
+	return p, nil
+}
+
+// SetYank changes the state of one release in a document. It reports whether
+// anything changed.
+func SetYank(p *index.Plugin, y *Yank) (changed bool, err error) {
+	r, ok := p.Find(y.Version)
+	if !ok {
+		return false, ErrNotFound
+	}
+	if y.Undo {
+		changed = r.State.Yanked != nil
+		r.State.Yanked = nil
+		return changed, nil
+	}
+	changed = r.State.Yanked == nil || r.State.Yanked.Reason != y.Reason
+	r.State.Yanked = &index.Yank{Reason: y.Reason}
+	return changed, nil
+}
+
+// RepoBlobs shows the blobs and manifests of one repository as artifact.Blobs.
+type RepoBlobs struct {
+	Backend Backend
+	Repo    string
+}
+
+var _ artifact.Blobs = RepoBlobs{}
+
+// Open implements artifact.Blobs.
+func (b RepoBlobs) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
+	if IsManifest(d.MediaType) {
+		_, raw, err := b.Backend.Manifest(ctx, b.Repo, string(d.Digest))
+		return newBytes(raw), err
+	}
+	r, _, err := b.Backend.OpenBlob(ctx, b.Repo, d.Digest)
+	return r, err
+}
+
+// IsManifest reports whether a media type is that of an OCI index or manifest, or
+// of their Docker ancestors.
+func IsManifest(mediaType string) bool {
+	switch mediaType {
+	case artifact.MediaIndex, artifact.MediaManifest,
+		"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json":
+		return true
+	}
+	return false
+}
