@@ -1,0 +1,206 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/registry"
+)
+
+// Commit implements registry.Committer.
+func (s *Store) Commit(ctx context.Context, c registry.Commit) (registry.Receipt, error) {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return registry.Receipt{}, err
+	}
+	defer tx.Rollback()
+	t := &change{ctx: ctx, tx: tx, c: c}
+	if err := t.apply(); err != nil {
+		return registry.Receipt{}, err
+	}
+	rec, err := t.receipt()
+	if err != nil || c.DryRun || rec.Existed {
+		return rec, err
+	}
+	return rec, tx.Commit()
+}
+
+// change is one commit inside its transaction.
+type change struct {
+	ctx     context.Context
+	tx      *sql.Tx
+	c       registry.Commit
+	changed bool
+}
+
+func (t *change) exec(query string, args ...any) error {
+	r, err := t.tx.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	n, err := r.RowsAffected()
+	t.changed = t.changed || n > 0
+	return err
+}
+
+func (t *change) apply() error {
+	if t.c.Manifest != nil {
+		if err := t.manifest(t.c.Manifest); err != nil {
+			return err
+		}
+	}
+	if t.c.Tag != "" {
+		bound, err := t.tag()
+		if err != nil || bound {
+			return err
+		}
+	}
+	if t.c.Release != nil {
+		if err := t.release(t.c.Release); err != nil {
+			return err
+		}
+	}
+	if t.c.Yank != nil {
+		return t.yank(t.c.Yank)
+	}
+	return nil
+}
+
+func (t *change) manifest(m *registry.Manifest) error {
+	annotations, err := json.Marshal(m.Annotations)
+	if err != nil {
+		return err
+	}
+	return t.exec(`insert into manifest values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+		t.c.Repo, m.Digest, m.MediaType, m.ArtifactType, string(annotations), m.Subject, m.Raw)
+}
+
+// tag binds the tag. bound tells that it names this manifest already.
+func (t *change) tag() (bound bool, err error) {
+	var old artifact.Digest
+	err = t.tx.QueryRowContext(t.ctx, `select digest from tag where repo = ? and tag = ?`, t.c.Repo, t.c.Tag).Scan(&old)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, t.exec(`insert into tag values (?, ?, ?)`, t.c.Repo, t.c.Tag, t.c.Manifest.Digest)
+	case err != nil:
+		return false, err
+	case old != t.c.Manifest.Digest:
+		return false, fmt.Errorf("tag %s:%s: %w", t.c.Repo, t.c.Tag, registry.ErrBound)
+	}
+	return true, nil
+}
+
+func (t *change) plugin(id manifest.ID) (*index.Plugin, error) {
+	var b []byte
+	err := t.tx.QueryRowContext(t.ctx, `select document from plugin where id = ?`, id).Scan(&b)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return index.Parse(id, b)
+}
+
+func (t *change) release(r *registry.Release) error {
+	old, err := t.plugin(r.ID)
+	if err != nil {
+		return err
+	}
+	p, err := registry.Publish(old, r)
+	if err != nil {
+		return err
+	}
+	return t.save(p)
+}
+
+func (t *change) yank(y *registry.Yank) error {
+	p, err := t.plugin(y.ID)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		return fmt.Errorf("release %s %s: %w", y.ID, y.Version, registry.ErrNotFound)
+	}
+	changed, err := registry.SetYank(p, y)
+	if err != nil || !changed {
+		return err
+	}
+	return t.save(p)
+}
+
+// save writes the document of p and all that is found by searching.
+func (t *change) save(p *index.Plugin) error {
+	raw, err := p.Bytes()
+	if err != nil {
+		return fmt.Errorf("%w: %w", registry.ErrInvalid, err)
+	}
+	latest, ok := p.Latest() // none: everything is yanked, and nothing is found
+	version := ""
+	if ok {
+		version = latest.Version.String()
+	}
+	var n int64
+	err = t.tx.QueryRowContext(t.ctx, `insert into plugin (id, document, digest, latest, summary, searched) values (?1, ?2, ?3, ?4, ?5, ?6)
+		on conflict (id) do update set document = ?2, digest = ?3, latest = ?4, summary = ?5, searched = ?6 returning number`,
+		p.ID, raw, artifact.DigestOf(raw), version, p.Summary, ok).Scan(&n)
+	if err != nil {
+		return err
+	}
+	t.changed = true
+	for _, q := range []string{`delete from search where rowid = ?`, `delete from plugin_point where plugin = ?`, `delete from plugin_runtime where plugin = ?`} {
+		if err := t.exec(q, n); err != nil {
+			return err
+		}
+	}
+	if !ok {
+		return nil
+	}
+	if err := t.exec(`insert into search (rowid, id, summary, keywords) values (?, ?, ?, ?)`, n, p.ID, p.Summary, strings.Join(p.Keywords, " ")); err != nil {
+		return err
+	}
+	for _, x := range latest.Provides {
+		if err := t.exec(`insert into plugin_point values (?, ?) on conflict do nothing`, n, x.ID); err != nil {
+			return err
+		}
+	}
+	for _, x := range latest.Packages {
+		if err := t.exec(`insert into plugin_runtime values (?, ?) on conflict do nothing`, n, x.Runtime); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receipt writes the event of a change and returns its position.
+func (t *change) receipt() (rec registry.Receipt, err error) {
+	if !t.changed {
+		rec.Existed = true
+		err = t.tx.QueryRowContext(t.ctx, `select coalesce(max(position), 0) from event`).Scan(&rec.Position)
+		return rec, err
+	}
+	err = t.tx.QueryRowContext(t.ctx, `insert into event (at, actor, what) values (?, ?, ?) returning position`,
+		time.Now().UTC().Format(time.RFC3339), t.c.Actor, t.what()).Scan(&rec.Position)
+	return rec, err
+}
+
+func (t *change) what() string {
+	c := t.c
+	switch {
+	case c.Release != nil:
+		return fmt.Sprintf("publish %s %s %s", c.Release.ID, c.Release.Version, c.Manifest.Digest)
+	case c.Yank != nil && c.Yank.Undo:
+		return fmt.Sprintf("unyank %s %s", c.Yank.ID, c.Yank.Version)
+	case c.Yank != nil:
+		return fmt.Sprintf("yank %s %s", c.Yank.ID, c.Yank.Version)
+	}
+	return fmt.Sprintf("push %s %s", c.Repo, c.Manifest.Digest)
+}

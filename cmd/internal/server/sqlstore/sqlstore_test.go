@@ -1,0 +1,112 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/plugstead/plugstead/cmd/internal/server/blobs"
+	"github.com/plugstead/plugstead/cmd/internal/server/sqlstore"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/internal/plugintest"
+	"github.com/plugstead/plugstead/registry"
+	"github.com/plugstead/plugstead/registry/registrytest"
+)
+
+func open(t testing.TB, dir string) *sqlstore.Store {
+	t.Helper()
+	b, err := blobs.Open(filepath.Join(dir, "blobs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlstore.Open(context.Background(), filepath.Join(dir, "registry.db"), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestBackend(t *testing.T) {
+	registrytest.Run(t, func(t *testing.T) registry.Backend { return open(t, t.TempDir()) })
+}
+
+func TestReopenKeepsEverything(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	p := plugintest.Pack(t, "acme/hello", "1.0.0")
+	plugintest.Push(t, registrytest.Serve(t, s).Client().Target("acme/hello"), p)
+	before, digest, err := s.Document(t.Context(), "acme/hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	after, again, err := s.Document(t.Context(), "acme/hello")
+	if err != nil || string(before) != string(after) || digest != again {
+		t.Fatalf("%s\n%s\n%v", before, after, err)
+	}
+	for _, b := range p.Blobs() {
+		r, err := registry.RepoBlobs{Backend: s, Repo: "acme/hello"}.Open(t.Context(), b.Descriptor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+	}
+}
+
+func TestNewerDatabaseIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir).Close()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "registry.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`pragma user_version = 9999`); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	b, err := blobs.Open(filepath.Join(dir, "blobs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlstore.Open(t.Context(), filepath.Join(dir, "registry.db"), b); !errors.Is(err, sqlstore.ErrNewer) {
+		t.Fatal(err)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	s := open(t, t.TempDir())
+	if _, err := s.Setting(t.Context(), "k"); !errors.Is(err, registry.ErrNotFound) {
+		t.Fatal(err)
+	}
+	if err := s.SetOnce(t.Context(), "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetOnce(t.Context(), "k", "w"); err == nil {
+		t.Fatal("set twice")
+	}
+	if v, err := s.Setting(t.Context(), "k"); err != nil || v != "v" {
+		t.Fatal(v, err)
+	}
+}
+
+// FuzzSearch checks that no text is ever a syntax error.
+func FuzzSearch(f *testing.F) {
+	s := open(f, f.TempDir())
+	for _, seed := range []string{"hello", `"`, `a"b`, "NEAR(a,b)", "a* OR b", "id:x", "^a", "-a", "\x00", "é", "a\u0301"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, err := range s.Search(t.Context(), index.Query{Text: strings.ToValidUTF8(text, "")}) {
+			if err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+		}
+	})
+}
