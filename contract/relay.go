@@ -1,0 +1,46 @@
+package contract
+
+// Raw is an encoded message. A program that hands on calls without knowing their
+// types invokes a [Relay] method with two of them.
+type Raw struct {
+	Codec string // name of the codec that Bytes are in
+	Bytes []byte
+}
+
+// Relay makes a method of which only the path is known, to hand on calls of others.
+// Its request and answer are [Raw] messages. minor and fingerprint are those of the
+// caller's method; a fingerprint of zero is not compared. A path of a wrong form is an
+// [InvalidArgument] error.
+func Relay(path string, minor int, fingerprint uint64) (*Method, error) {
+	if !ValidPath(path) || minor < 0 || minor > maxVersion {
+		return nil, Errorf(InvalidArgument, "method %.300q: want /POINT.vMAJOR/NAME", path)
+	}
+	return &Method{
+		MethodOptions: MethodOptions{MaxBytes: LimitMaxBytes},
+		point:         &Point{minor: minor, codec: rawCodec{}},
+		path:          path,
+		fingerprint:   func() uint64 { return fingerprint },
+	}, nil
+}
+
+// rawCodec passes bytes on.
+type rawCodec struct{}
+
+func (rawCodec) Name() string { return "raw" }
+
+func (rawCodec) Append(dst []byte, v any) ([]byte, error) {
+	r, ok := v.(*Raw)
+	if !ok {
+		return dst, Errorf(Internal, "a relayed method takes *contract.Raw, not %T", v)
+	}
+	return append(dst, r.Bytes...), nil
+}
+
+func (rawCodec) Decode(src []byte, v any) error {
+	r, ok := v.(*Raw)
+	if !ok {
+		return Errorf(Internal, "a relayed method gives *contract.Raw, not %T", v)
+	}
+	r.Bytes = append([]byte(nil), src...)
+	return nil
+}
