@@ -1,0 +1,373 @@
+package frame
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/plugstead/plugstead/contract"
+)
+
+// Errors of requests whose connection ended.
+var (
+	ErrClosed = errors.New("connection closed")      // before: the request was not sent
+	ErrLost   = errors.New("connection lost")        // after: the other side may have acted
+	errBusy   = errors.New("too many calls at once") // of the other side
+)
+
+// MaxServing is how many requests of the other side are served at once; more are
+// refused with a ResourceExhausted error.
+const MaxServing = 4096
+
+// Mux carries requests of both sides over one connection. Set On before [Mux.Run].
+// All methods are safe for concurrent use.
+type Mux struct {
+	// On takes every frame that is no answer and no cancellation, and frees it. It is
+	// called by Run, one frame after the other, and must not wait for answers. An error
+	// ends the connection.
+	On func(*Buf) error
+
+	r     *bufio.Reader
+	w     *writer
+	codec contract.Codec // of errors
+
+	mu      sync.Mutex
+	next    uint64
+	waiting map[uint64]*waiter
+	serving map[uint64]context.CancelFunc
+	err     error // why the connection ended
+
+	draining bool
+	changed  chan struct{} // while draining: closed when serving has shrunk
+}
+
+// waiter is a request that waits for its answer.
+type waiter struct {
+	ctx    context.Context
+	answer chan *Buf // nil: the connection ended
+}
+
+var waiters = sync.Pool{New: func() any { return &waiter{answer: make(chan *Buf, 1)} }}
+
+// NewMux makes a Mux over r and w, which stay the caller's to close. Errors travel in
+// CBOR until [Mux.Speak] says otherwise.
+func NewMux(r io.Reader, w io.Writer) *Mux {
+	return &Mux{
+		r: bufio.NewReaderSize(r, 64<<10), w: newWriter(w), codec: contract.CBOR,
+		waiting: map[uint64]*waiter{}, serving: map[uint64]context.CancelFunc{},
+	}
+}
+
+// Speak sets the codec of errors. It is called by On at the latest when it gets the
+// first frame.
+func (m *Mux) Speak(c contract.Codec) { m.codec = c }
+
+// Run reads frames until the connection ends, then ends every request in flight. It
+// returns why: io.EOF if the other side closed between two frames.
+func (m *Mux) Run() error {
+	err := m.read()
+	m.End(err)
+	return err
+}
+
+func (m *Mux) read() error {
+	for {
+		b, err := Read(m.r)
+		if err != nil {
+			return err
+		}
+		switch t := b.Type(); {
+		case t == Answer || t == Fail:
+			if err := m.deliver(b); err != nil {
+				return err
+			}
+		case t == Cancel:
+			m.cancel(b.ID())
+			b.Free()
+		case t >= FirstIgnored:
+			b.Free()
+		default:
+			if err := m.On(b); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// End ends every request in flight, in both directions. Later ones fail at once.
+func (m *Mux) End(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return
+	}
+	m.err = err
+	m.w.fail(err)
+	for id, w := range m.waiting {
+		delete(m.waiting, id)
+		w.answer <- nil
+	}
+	for id, cancel := range m.serving {
+		delete(m.serving, id)
+		cancel()
+	}
+	if m.changed != nil {
+		close(m.changed)
+		m.changed = nil
+		m.draining = false
+	}
+}
+
+// Send sends a frame that nobody answers, and frees it.
+func (m *Mux) Send(ctx context.Context, b *Buf) error {
+	defer b.Free()
+	if err := b.seal(0); err != nil {
+		return err
+	}
+	return m.w.send(ctx, b.B)
+}
+
+// Do sends a request, frees it, and waits for the answer, which the caller frees. A
+// fail frame becomes an *contract.Error. Other errors: that of ctx, [ErrClosed],
+// [ErrLost].
+func (m *Mux) Do(ctx context.Context, b *Buf) (*Buf, error) {
+	defer b.Free()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w := waiters.Get().(*waiter)
+	w.ctx = ctx
+	id, err := m.begin(w)
+	if err != nil {
+		w.free()
+		return nil, err
+	}
+	if err = b.seal(id); err == nil {
+		err = m.w.send(ctx, b.B)
+	}
+	if err != nil && m.forget(id) {
+		w.free()
+		if ctx.Err() == nil && !isTooLarge(b) {
+			err = fmt.Errorf("%w: %w", ErrClosed, err)
+		}
+		return nil, err
+	}
+	select {
+	case answer := <-w.answer:
+		w.free()
+		return m.open(answer)
+	case <-ctx.Done():
+	}
+	if !m.forget(id) { // the answer came first
+		answer := <-w.answer
+		w.free()
+		return m.open(answer)
+	}
+	w.free()
+	m.sendCancel(id)
+	return nil, ctx.Err()
+}
+
+func isTooLarge(b *Buf) bool { return len(b.B)-lengthSize > MaxSize }
+
+func (w *waiter) free() {
+	w.ctx = nil
+	waiters.Put(w)
+}
+
+func (m *Mux) begin(w *waiter) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrClosed, m.err)
+	}
+	m.next++
+	m.waiting[m.next] = w
+	return m.next, nil
+}
+
+// forget reports whether id was still waiting.
+func (m *Mux) forget(id uint64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, ok := m.waiting[id]
+	delete(m.waiting, id)
+	return ok
+}
+
+func (m *Mux) sendCancel(id uint64) {
+	b := NewBuf(Cancel)
+	defer b.Free()
+	if b.seal(id) == nil {
+		_ = m.w.post(b.B) // a lost connection cancels by itself
+	}
+}
+
+// deliver hands an answer to who waits for it. Nobody may: the request was cancelled.
+func (m *Mux) deliver(b *Buf) error {
+	id := b.ID()
+	m.mu.Lock()
+	w, ok := m.waiting[id]
+	delete(m.waiting, id)
+	issued := id > 0 && id <= m.next
+	m.mu.Unlock()
+	switch {
+	case ok:
+		w.answer <- b
+	case !issued:
+		b.Free()
+		return fmt.Errorf("%w: answer to request %d, which was never made", ErrProtocol, id)
+	default:
+		b.Free()
+	}
+	return nil
+}
+
+func (m *Mux) open(b *Buf) (*Buf, error) {
+	if b == nil {
+		return nil, ErrLost
+	}
+	if b.Type() == Fail {
+		err := ParseError(b.Body(), m.codec)
+		b.Free()
+		return nil, err
+	}
+	return b, nil
+}
+
+// Context returns the context of the own request id while it is in flight, else nil.
+func (m *Mux) Context(id uint64) context.Context {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w := m.waiting[id]; w != nil {
+		return w.ctx
+	}
+	return nil
+}
+
+// Begin makes the context of a request of the other side: it ends after left, unless
+// left is zero, when the other side cancels, and when the connection ends. [Parent]
+// finds id in it. Every Begin without error is followed by one Reply or ReplyError. A
+// bad id gives an error that wraps [ErrProtocol]; too many requests are answered here
+// and give a nil context.
+func (m *Mux) Begin(ctx context.Context, id uint64, left time.Duration) (context.Context, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.serving[id]; ok || id == 0 {
+		return nil, fmt.Errorf("%w: request %d is no new request", ErrProtocol, id)
+	}
+	if m.err != nil {
+		return nil, m.err
+	}
+	if len(m.serving) >= MaxServing {
+		go m.reply(id, Fail, func(b []byte) []byte {
+			return AppendError(b, m.codec, contract.Errorf(contract.ResourceExhausted, "%w", errBusy))
+		})
+		return nil, nil
+	}
+	ctx = served{ctx, id}
+	var cancel context.CancelFunc
+	if left > 0 {
+		ctx, cancel = context.WithTimeout(ctx, left)
+	} else {
+		ctx, cancel = context.WithCancel(ctx)
+	}
+	m.serving[id] = cancel
+	return ctx, nil
+}
+
+// served is a context that knows its request.
+type served struct {
+	context.Context
+	id uint64
+}
+
+// Value finds the id for [Parent].
+func (s served) Value(key any) any {
+	if key == (parentKey{}) {
+		return s.id
+	}
+	return s.Context.Value(key)
+}
+
+func (m *Mux) cancel(id uint64) {
+	m.mu.Lock()
+	cancel := m.serving[id]
+	m.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
+
+// Drain waits until at most n requests of the other side are in flight, and until
+// their answers are written. It returns an error of ctx or of the connection.
+func (m *Mux) Drain(ctx context.Context, n int) error {
+	for {
+		m.mu.Lock()
+		if m.draining = true; m.changed == nil {
+			m.changed = make(chan struct{})
+		}
+		few, changed, err := len(m.serving) <= n, m.changed, m.err
+		m.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if few {
+			return m.w.drain(ctx)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Reply answers request id with b, made by NewBuf(Answer), and frees it.
+func (m *Mux) Reply(id uint64, b *Buf) {
+	defer b.Free()
+	err := b.seal(id)
+	if err != nil {
+		m.ReplyError(id, contract.Errorf(contract.ResourceExhausted, "%w", err).Because(contract.ReasonTooLarge))
+		return
+	}
+	m.deliverReply(b)
+	m.finish(id)
+}
+
+// ReplyError answers request id with an error.
+func (m *Mux) ReplyError(id uint64, err error) {
+	m.reply(id, Fail, func(b []byte) []byte { return AppendError(b, m.codec, err) })
+	m.finish(id)
+}
+
+func (m *Mux) reply(id uint64, t Type, body func([]byte) []byte) {
+	b := NewBuf(t)
+	defer b.Free()
+	b.B = body(b.B)
+	if b.seal(id) == nil {
+		m.deliverReply(b)
+	}
+}
+
+// deliverReply sends an answer. If that fails the connection has ended, and the other
+// side knows.
+func (m *Mux) deliverReply(b *Buf) { _ = m.w.send(context.Background(), b.B) }
+
+func (m *Mux) finish(id uint64) {
+	m.mu.Lock()
+	cancel := m.serving[id]
+	delete(m.serving, id)
+	if m.draining {
+		close(m.changed)
+		m.changed = make(chan struct{})
+	}
+	m.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}

@@ -1,0 +1,85 @@
+package guest
+
+import (
+	"context"
+
+	"github.com/plugstead/plugstead/contract"
+)
+
+// Local calls handlers in this process without a codec. It is safe for concurrent use.
+type Local struct {
+	handlers map[string]contract.Handler
+	prepare  func(context.Context) context.Context // nil: handlers get the context as it is
+	name     string                                // for errors
+}
+
+var (
+	_ contract.Caller = (*Local)(nil)
+	_ contract.Direct = (*Local)(nil)
+)
+
+// NewLocal calls handlers by the path of their method. prepare, if not nil, is applied
+// to the context of every call. name stands in errors.
+func NewLocal(name string, handlers map[string]contract.Handler, prepare func(context.Context) context.Context) *Local {
+	return &Local{handlers, prepare, name}
+}
+
+// ByPath indexes handlers by the path of their method.
+func ByPath(handlers []contract.Handler) map[string]contract.Handler {
+	out := make(map[string]contract.Handler, len(handlers))
+	for _, h := range handlers {
+		out[h.Method.Path()] = h
+	}
+	return out
+}
+
+func (l *Local) find(m *contract.Method) (contract.Handler, error) {
+	h, ok := l.handlers[m.Path()]
+	if !ok {
+		return h, contract.Errorf(contract.Unimplemented, "%s does not implement %s", l.name, m.Path())
+	}
+	if h.Method == m {
+		return h, nil
+	}
+	return h, contract.CheckAgreement(m, h.Method.Point().Minor(), h.Method.Fingerprint())
+}
+
+func (l *Local) context(ctx context.Context) context.Context {
+	if l.prepare == nil {
+		return ctx
+	}
+	return l.prepare(ctx)
+}
+
+// Invoke implements contract.Caller.
+func (l *Local) Invoke(ctx context.Context, m *contract.Method, req, resp any) error {
+	h, err := l.find(m)
+	if err != nil {
+		return err
+	}
+	return h.Invoke(l.context(ctx), req, resp)
+}
+
+// Stream implements contract.Caller.
+func (l *Local) Stream(ctx context.Context, m *contract.Method) (contract.Stream, error) {
+	h, err := l.find(m)
+	if err != nil {
+		return nil, err
+	}
+	return openPipe(l.context(ctx), h), nil
+}
+
+// Offers implements contract.Caller.
+func (l *Local) Offers(m *contract.Method) bool {
+	_, ok := l.handlers[m.Path()]
+	return ok
+}
+
+// Direct implements contract.Direct.
+func (l *Local) Direct(m *contract.Method) (contract.Handler, contract.Releaser, bool) {
+	h, ok := l.handlers[m.Path()]
+	return h, l, ok && l.prepare == nil
+}
+
+// Release implements contract.Releaser: there is nothing to release.
+func (l *Local) Release() {}
