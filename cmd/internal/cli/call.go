@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plugstead/plugstead"
+	"github.com/plugstead/plugstead/contract"
+	"github.com/plugstead/plugstead/internal/cmdline"
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/manifest"
+)
+
+func callCommand(flags *hostFlags) *cobra.Command {
+	var input string
+	c := &cobra.Command{
+		Use: "call NAME POINT.METHOD", Short: "Call one method of an installed plugin",
+		Long:    "Start the installed plugins, call one method with a JSON request and print the answer as JSON.\n\nEffect: runs plugins; changes nothing.",
+		Example: `call --app acme acme/hello acme.dev/greeter.Greet --input '{"name":"Ada"}'`,
+		Args:    cmdline.Args(cobra.ExactArgs(2)),
+		RunE: cmdline.Run(func(c *cobra.Command, args []string) (o cmdline.Outcome, err error) {
+			id, err := manifest.ParseID(args[0])
+			if err != nil {
+				return o, usage(c, "%w", err)
+			}
+			req, err := load.WireConfig(json.RawMessage(input))
+			if err != nil {
+				return o, usage(c, "--input: %w", err)
+			}
+			h, done, err := flags.openWith(c, plugstead.DefaultDrivers())
+			if err != nil {
+				return o, err
+			}
+			defer func() { err = errors.Join(err, done()) }()
+			resp, err := call(c, h, id, args[1], req)
+			if err != nil {
+				return o, err
+			}
+			return cmdline.Outcome{Result: resp, Text: func(w io.Writer) {
+				b, _ := json.MarshalIndent(resp, "", "  ") // it was made of JSON types
+				fmt.Fprintf(w, "%s\n", b)
+			}}, nil
+		}),
+	}
+	c.Flags().StringVar(&input, "input", "{}", "request as JSON")
+	return c
+}
+
+func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method string, req []byte) (any, error) {
+	g, err := h.Installed()
+	if err != nil {
+		return nil, err
+	}
+	r, ok := g.Find(id)
+	if !ok {
+		return nil, cmdline.New("E0301", "plugstead install "+string(id), "%s is not installed", id)
+	}
+	m, err := relay(r.Manifest, method)
+	if err != nil {
+		return nil, usage(c, "%w", err)
+	}
+	if err := h.Start(c.Context()); err != nil {
+		return nil, cmdline.New("E0702", "look at what the plugin wrote above", "%w", err)
+	}
+	p := h.Plugin(id)
+	if p == nil {
+		return nil, cmdline.New("E0702", "look at what the plugin wrote above", "%s is not running", id)
+	}
+	out := contract.Raw{}
+	if err := p.Invoke(c.Context(), m, &contract.Raw{Codec: contract.CBOR.Name(), Bytes: req}, &out); err != nil {
+		return nil, err
+	}
+	var v any
+	if err := contract.CBOR.Decode(out.Bytes, &v); err != nil {
+		return nil, err
+	}
+	return jsonValue(v), nil
+}
+
+// relay finds the method that POINT.METHOD names among what a plugin provides.
+func relay(m *manifest.Manifest, name string) (*contract.Method, error) {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return nil, fmt.Errorf("method %q: want POINT.METHOD, for example acme.dev/greeter.Greet", name)
+	}
+	for _, p := range m.Provides {
+		if p.ID == name[:i] {
+			return contract.Relay(fmt.Sprintf("/%s.v%d/%s", p.ID, p.Major, name[i+1:]), p.Minor, 0)
+		}
+	}
+	return nil, fmt.Errorf("%s does not provide %s", m.ID, name[:i])
+}
+
+// jsonValue turns decoded CBOR into what JSON can hold.
+func jsonValue(v any) any {
+	switch x := v.(type) {
+	case map[any]any:
+		out := map[string]any{}
+		for k, y := range x {
+			out[fmt.Sprint(k)] = jsonValue(y)
+		}
+		return out
+	case []any:
+		for i := range x {
+			x[i] = jsonValue(x[i])
+		}
+	}
+	return v
+}

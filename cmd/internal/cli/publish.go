@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plugstead/plugstead"
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/internal/cmdline"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/publish"
+	"github.com/plugstead/plugstead/registry"
+	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/store/disk"
+	"github.com/plugstead/plugstead/version"
+)
+
+// envToken is the environment variable that holds the token for publishing. There
+// is no flag: command lines are seen by others.
+const envToken = "PLUGSTEAD_TOKEN"
+
+// packed is the JSON result of pack and publish.
+type packed struct {
+	ID      manifest.ID     `json:"id"`
+	Version version.Version `json:"version"`
+	Digest  artifact.Digest `json:"digest"`
+	Size    int64           `json:"size"` // of all blobs, bytes
+	To      string          `json:"to"`
+}
+
+// options reads the creation time that build systems agree on.
+func options() (publish.Options, error) {
+	var o publish.Options
+	if s := os.Getenv("SOURCE_DATE_EPOCH"); s != "" {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || n < 0 {
+			return o, cmdline.New("E0001", "unset SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH=%q is not a number of seconds", s)
+		}
+		o.Created = time.Unix(n, 0)
+	}
+	return o, nil
+}
+
+// pushTo packs the folder of args and pushes it to the target that open gives.
+func pushTo(ctx context.Context, args []string, open func(manifest.ID) (publish.Target, error)) (packed, error) {
+	o, err := options()
+	if err != nil {
+		return packed{}, err
+	}
+	dir := "."
+	if len(args) > 0 {
+		dir = args[0]
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return packed{}, err
+	}
+	defer root.Close()
+	p, err := publish.Pack(root, o)
+	if err != nil {
+		return packed{}, packError(err)
+	}
+	defer p.Close()
+	t, err := open(p.Manifest.ID)
+	if err != nil {
+		return packed{}, err
+	}
+	r := packed{ID: p.Manifest.ID, Version: p.Manifest.Version, Digest: p.Digest}
+	for _, b := range p.Blobs() {
+		r.Size += b.Size
+	}
+	return r, publish.Push(ctx, t, p, o)
+}
+
+// packError gives a code to files that cannot be packed.
+func packError(err error) error {
+	if e := cmdline.Explain("plugstead", err); e.Code != "E0000" {
+		return e
+	}
+	return cmdline.New("E0103", "mend the file named above, or take it out of plugin.yaml", "%w", err)
+}
+
+func packCommand() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use: "pack [DIR]", Short: "Pack a plugin folder into a folder of packed plugins",
+		Long: "Pack a plugin folder. The result is an OCI image layout from which plugins can be installed. Packing is reproducible.\n\nEffect: writes --out.",
+		Args: cmdline.Args(cobra.MaximumNArgs(1)),
+		RunE: cmdline.Run(func(c *cobra.Command, args []string) (cmdline.Outcome, error) {
+			r, err := pushTo(c.Context(), args, func(manifest.ID) (publish.Target, error) { return disk.Open(out) })
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			r.To = out
+			return cmdline.Outcome{Result: r, Changed: true, Text: func(w io.Writer) {
+				fmt.Fprintf(w, "packed %s %s into %s (%s)\n%s\n", r.ID, r.Version, out, cmdline.Bytes(r.Size), r.Digest)
+			}}, nil
+		}),
+	}
+	c.Flags().StringVar(&out, "out", "dist", "folder for the packed plugin")
+	return c
+}
+
+func publishCommand() *cobra.Command {
+	var to string
+	c := &cobra.Command{
+		Use: "publish [DIR]", Short: "Publish a plugin folder to a registry",
+		Long: "Pack a plugin folder and publish it. A published version never changes; publishing the same content again does nothing. The token is read from $" + envToken + ".\n\nEffect: writes the registry.",
+		Args: cmdline.Args(cobra.MaximumNArgs(1)),
+		RunE: cmdline.Run(func(c *cobra.Command, args []string) (cmdline.Outcome, error) {
+			to = cmp.Or(to, os.Getenv(plugstead.EnvRegistry))
+			r, err := pushTo(c.Context(), args, func(id manifest.ID) (publish.Target, error) { return target(to, id) })
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			r.To = to
+			return cmdline.Outcome{Result: r, Changed: true, Text: func(w io.Writer) {
+				fmt.Fprintf(w, "published %s %s (%s)\n%s\n", r.ID, r.Version, cmdline.Bytes(r.Size), r.Digest)
+			}}, nil
+		}),
+	}
+	registryFlag(c, &to)
+	return c
+}
+
+// target opens a registry or a folder for one plugin.
+func target(to string, id manifest.ID) (publish.Target, error) {
+	if to != "" && !isAddress(to) {
+		return disk.Open(to)
+	}
+	c, err := registryClient(to)
+	if err != nil {
+		return nil, err
+	}
+	return c.Target(id), nil
+}
+
+func isAddress(s string) bool {
+	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
+}
+
+func registryClient(to string) (*client.Client, error) {
+	if to == "" {
+		return nil, fmt.Errorf("publish: %w", fetch.ErrNoSource)
+	}
+	if !isAddress(to) {
+		return nil, cmdline.New("E0001", "give the address of a registry", "%s is not the address of a registry", to)
+	}
+	return client.New(to, client.Options{Token: os.Getenv(envToken)})
+}
+
+func yankCommand() *cobra.Command {
+	var to, reason string
+	var undo bool
+	c := &cobra.Command{
+		Use: "yank NAME@VERSION", Short: "Withdraw a published version",
+		Long: "Withdraw a published version: nobody who has not installed it will get it, and whoever has it keeps it. --undo takes that back.\n\nEffect: writes the registry.",
+		Args: cmdline.Args(cobra.ExactArgs(1)),
+		RunE: cmdline.Run(func(c *cobra.Command, args []string) (cmdline.Outcome, error) {
+			y, err := parseYank(c, args[0])
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			y.Reason, y.Undo = reason, undo
+			cl, err := registryClient(cmp.Or(to, os.Getenv(plugstead.EnvRegistry)))
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			changed, err := cl.Yank(c.Context(), y)
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			return cmdline.Outcome{Changed: changed, Result: map[string]any{"id": y.ID, "version": y.Version, "yanked": !undo}, Text: func(w io.Writer) {
+				verb := "yanked"
+				if undo {
+					verb = "unyanked"
+				}
+				if !changed {
+					verb = "already " + verb
+				}
+				fmt.Fprintf(w, "%s %s %s\n", verb, y.ID, y.Version)
+			}}, nil
+		}),
+	}
+	c.Flags().StringVar(&reason, "reason", "", "why, in one line, for those who have it installed")
+	c.Flags().BoolVar(&undo, "undo", false, "take a yank back")
+	registryFlag(c, &to)
+	return c
+}
+
+func parseYank(c *cobra.Command, arg string) (y registry.Yank, err error) {
+	name, v, _ := strings.Cut(arg, "@")
+	if y.ID, err = manifest.ParseID(name); err != nil {
+		return y, usage(c, "%w", err)
+	}
+	if y.Version, err = version.Parse(v); err != nil {
+		return y, usage(c, "%w", err)
+	}
+	return y, nil
+}

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"net/http"
+	"strings"
+
+	"github.com/plugstead/plugstead/cmd/internal/server/sqlstore"
+	"github.com/plugstead/plugstead/registry"
+	"github.com/plugstead/plugstead/registry/handler"
+)
+
+// A token is "pst_", random text, and a checksum that lets a scanner or a person
+// tell a typing mistake from a wrong token.
+const tokenPrefix = "pst_"
+
+const tokenSetting = "publish-token-sha256"
+
+func newToken() string {
+	body := tokenPrefix + rand.Text()
+	return body + checksum(body)
+}
+
+func checksum(body string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(body))) }
+
+// wellFormed reports whether a token has the right checksum.
+func wellFormed(token string) bool {
+	i := len(token) - 8
+	return strings.HasPrefix(token, tokenPrefix) && i > len(tokenPrefix) && checksum(token[:i]) == token[i:]
+}
+
+func hashToken(token string) string {
+	h := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(h[:])
+}
+
+// firstToken makes the publish token of a new data folder. It returns "" if there
+// is one: only its hash is kept, so it cannot be shown again.
+func firstToken(ctx context.Context, s *sqlstore.Store) (string, error) {
+	_, err := s.Setting(ctx, tokenSetting)
+	if !errors.Is(err, registry.ErrNotFound) {
+		return "", err
+	}
+	token := newToken()
+	return token, s.SetOnce(ctx, tokenSetting, hashToken(token))
+}
+
+// allow checks the token of a request, sent as a bearer token or as the password of
+// basic authentication, which is how container tools send it.
+func allow(s *sqlstore.Store) func(*http.Request, string) (string, error) {
+	return func(r *http.Request, _ string) (string, error) {
+		_, token, ok := r.BasicAuth()
+		if !ok {
+			token, ok = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		}
+		if !ok || token == "" {
+			return "", handler.ErrNoToken
+		}
+		want, err := s.Setting(r.Context(), tokenSetting)
+		if err != nil {
+			return "", err
+		}
+		if !wellFormed(token) || subtle.ConstantTimeCompare([]byte(hashToken(token)), []byte(want)) != 1 {
+			return "", handler.ErrWrongToken
+		}
+		return "token", nil
+	}
+}

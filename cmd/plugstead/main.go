@@ -1,0 +1,10 @@
+// Command plugstead publishes, finds, installs and serves plugins.
+package main
+
+import (
+	"os"
+
+	"github.com/plugstead/plugstead/cmd/internal/cli"
+)
+
+func main() { os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

@@ -1,0 +1,15 @@
+//go:build !nowasm
+
+package plugstead
+
+import (
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/inproc"
+	"github.com/plugstead/plugstead/load/process"
+	"github.com/plugstead/plugstead/load/wasm"
+)
+
+// defaultDrivers prefers the runtime that shields the host best.
+func defaultDrivers() []load.Driver {
+	return []load.Driver{inproc.Driver{}, wasm.Driver{}, process.Driver{}}
+}

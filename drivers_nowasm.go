@@ -1,0 +1,12 @@
+//go:build nowasm
+
+package plugstead
+
+import (
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/inproc"
+	"github.com/plugstead/plugstead/load/process"
+)
+
+// defaultDrivers leaves out WebAssembly.
+func defaultDrivers() []load.Driver { return []load.Driver{inproc.Driver{}, process.Driver{}} }

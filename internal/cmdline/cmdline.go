@@ -1,0 +1,165 @@
+// Package cmdline is what all commands share, in the stand-alone program and in the
+// commands that applications mount: how a result is shown, in words or as JSON, and
+// how an error is explained.
+//
+// Results go to standard output, everything else to standard error. With --json
+// exactly one JSON document goes to standard output, also for an error.
+package cmdline
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Schema names the form of the JSON document.
+const Schema = "plugstead.cli/v1"
+
+// Outcome is what a command did.
+type Outcome struct {
+	Result  any             // for --json
+	Changed bool            // whether anything is different now
+	Exit    int             // other than 0 only for --exit-code
+	Text    func(io.Writer) // shows the result to a person
+}
+
+// document is what --json prints.
+type document struct {
+	Schema  string     `json:"schema"`
+	Command string     `json:"command"`
+	OK      bool       `json:"ok"`
+	Changed bool       `json:"changed"`
+	Result  any        `json:"result"`
+	Error   *errorJSON `json:"error"`
+}
+
+type errorJSON struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Exit is an error that only carries an exit code; everything was said already.
+type Exit int
+
+// Error names the code.
+func (e Exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// JSONFlag adds --json to a command and those below it.
+func JSONFlag(c *cobra.Command) {
+	c.PersistentFlags().Bool("json", false, "print one JSON document")
+}
+
+func wantsJSON(c *cobra.Command) bool {
+	on, err := c.Flags().GetBool("json")
+	return err == nil && on
+}
+
+// Run makes the RunE of a command.
+func Run(f func(c *cobra.Command, args []string) (Outcome, error)) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		o, err := f(c, args)
+		if err != nil {
+			return Fail(c, err)
+		}
+		if wantsJSON(c) {
+			err = show(c, document{OK: true, Changed: o.Changed, Result: o.Result})
+		} else if o.Text != nil {
+			o.Text(c.OutOrStdout())
+		}
+		if err == nil && o.Exit != 0 {
+			return Exit(o.Exit)
+		}
+		return err
+	}
+}
+
+// Fail explains an error. With --json it is printed, and an [Exit] comes back.
+func Fail(c *cobra.Command, err error) error {
+	e := Explain(Program(c), err)
+	if !wantsJSON(c) {
+		return e
+	}
+	d := document{Error: &errorJSON{e.Code, e.What(), e.Hint}}
+	if err := show(c, d); err != nil {
+		return err
+	}
+	return Exit(e.Exit())
+}
+
+func show(c *cobra.Command, d document) error {
+	d.Schema, d.Command = Schema, c.Name()
+	e := json.NewEncoder(c.OutOrStdout())
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(d)
+}
+
+// Program returns what a user types before the verb of c.
+func Program(c *cobra.Command) string {
+	path := c.CommandPath()
+	if i := strings.LastIndexByte(path, ' '); i >= 0 && c.HasParent() {
+		return path[:i]
+	}
+	return path
+}
+
+// Group makes a command of others: alone it shows its help, with a word that is no
+// command it fails and names the nearest one.
+func Group(c *cobra.Command) *cobra.Command {
+	c.SilenceUsage, c.SilenceErrors = true, true
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := c.CommandPath() + " --help"
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			slices.Sort(near)
+			hint = c.CommandPath() + " " + near[0]
+		}
+		return New("E0001", hint, "unknown command %q", args[0])
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return New("E0001", c.CommandPath()+" --help", "%w", err)
+	})
+	return c
+}
+
+// Args wraps a check of arguments so that its error is a usage error.
+func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return New("E0001", c.CommandPath()+" --help", "%w", err)
+		}
+		return nil
+	}
+}
+
+// ExitCode returns the exit code that goes with what a command returned.
+func ExitCode(err error) int {
+	switch e := err.(type) {
+	case nil:
+		return ExitOK
+	case Exit:
+		return int(e)
+	case *Error:
+		return e.Exit()
+	}
+	return ExitFailure
+}
+
+// Bytes shows a size to a person.
+func Bytes(n int64) string {
+	switch {
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d B", n)
+}

@@ -1,0 +1,65 @@
+package cmdline
+
+// Exit codes of commands. They are stable; docs/reference/exit-codes.md lists them.
+const (
+	ExitOK           = 0
+	ExitFailure      = 1
+	ExitUsage        = 2
+	ExitNoSolution   = 3
+	ExitLogin        = 4
+	ExitRefused      = 5 // by integrity, signature or policy
+	ExitNetwork      = 6
+	ExitIncompatible = 7
+	ExitBusy         = 9
+	ExitPending      = 10 // changes pending, only with --exit-code
+	ExitInterrupted  = 130
+)
+
+// Code is the stable name of an error, printed behind "code:".
+type Code string
+
+// Codes maps every code to its exit code and its meaning. It is the one table: the
+// commands print from it and docs/reference/errors.md is compared with it.
+var Codes = map[Code]struct {
+	Exit    int
+	Meaning string
+}{
+	"E0000": {ExitFailure, "something failed that has no code of its own"},
+	"E0001": {ExitUsage, "the command line is wrong"},
+	"E0002": {ExitUsage, "it is not said for which application to act"},
+	"E0003": {ExitInterrupted, "interrupted"},
+	"E0101": {ExitFailure, "plugin.yaml has mistakes"},
+	"E0102": {ExitFailure, "the folder has no plugin.yaml"},
+	"E0103": {ExitFailure, "a file of the plugin cannot be packed"},
+	"E0201": {ExitNoSolution, "no plugin has that name"},
+	"E0202": {ExitNoSolution, "the version ranges of wishes and plugins exclude each other"},
+	"E0203": {ExitIncompatible, "no version is for this version of the application"},
+	"E0204": {ExitIncompatible, "no version runs on this platform"},
+	"E0205": {ExitIncompatible, "no version serves an extension point of the application"},
+	"E0206": {ExitRefused, "every version is yanked or forbidden by policy"},
+	"E0207": {ExitNoSolution, "plugins declare that they conflict"},
+	"E0208": {ExitFailure, "the plugin is linked into the program"},
+	"E0209": {ExitNoSolution, "the search took too many steps"},
+	"E0301": {ExitFailure, "the plugin is not installed"},
+	"E0302": {ExitFailure, "other plugins need the plugin"},
+	"E0303": {ExitFailure, "there is no such generation"},
+	"E0304": {ExitFailure, "the installed set changed meanwhile"},
+	"E0305": {ExitBusy, "another process changes the installation"},
+	"E0306": {ExitFailure, "the installation is damaged"},
+	"E0401": {ExitUsage, "no source of plugins is configured"},
+	"E0402": {ExitNetwork, "the registry cannot be reached"},
+	"E0403": {ExitLogin, "the registry wants a token, or another one"},
+	"E0404": {ExitFailure, "the version exists with other content"},
+	"E0405": {ExitFailure, "the registry refused the request"},
+	"E0406": {ExitFailure, "the folder holds no packed plugins"},
+	"E0501": {ExitRefused, "downloaded bytes do not match their digest"},
+	"E0502": {ExitRefused, "artifact and index disagree"},
+	"E0503": {ExitRefused, "the package holds files that may not be unpacked"},
+	"E0504": {ExitRefused, "the index document breaks its format"},
+	"E0505": {ExitRefused, "policy forbids the plugin"},
+	"E0601": {ExitBusy, "another server uses the data folder"},
+	"E0602": {ExitFailure, "the address is in use"},
+	"E0603": {ExitFailure, "a newer program made the database"},
+	"E0701": {ExitFailure, "the plugin answered with an error"},
+	"E0702": {ExitFailure, "the plugin did not start"},
+}

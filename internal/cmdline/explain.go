@@ -1,0 +1,157 @@
+package cmdline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/contract"
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/install"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/publish"
+	"github.com/plugstead/plugstead/registry"
+	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/store/disk"
+	"github.com/plugstead/plugstead/update"
+	"github.com/plugstead/plugstead/verify"
+)
+
+// Error is an error as a command shows it: what went wrong with its cause, a hint
+// that can be run or done, and a stable code.
+type Error struct {
+	Code Code
+	Hint string // a command or an edit, or ""
+	err  error
+}
+
+// New makes an error that knows its code.
+func New(code Code, hint, format string, args ...any) *Error {
+	return &Error{code, hint, fmt.Errorf(format, args...)}
+}
+
+// Error returns what went wrong, the hint and the code, one a line.
+func (e *Error) Error() string {
+	s := Printable(e.err.Error())
+	if e.Hint != "" {
+		s += "\nhint: " + e.Hint
+	}
+	return s + "\ncode: " + string(e.Code)
+}
+
+// What returns what went wrong without hint and code.
+func (e *Error) What() string { return Printable(e.err.Error()) }
+
+// Unwrap returns the error below.
+func (e *Error) Unwrap() error { return e.err }
+
+// Exit returns the exit code.
+func (e *Error) Exit() int { return Codes[e.Code].Exit }
+
+// rule gives a class of errors its code and hint. %s in a hint is the program with
+// the words before a verb, for example "plugstead" or "folio plugin".
+type rule struct {
+	is   error
+	code Code
+	hint string
+}
+
+// rules are tried in order: the more special class stands first.
+var rules = []rule{
+	{context.Canceled, "E0003", ""},
+	{publish.ErrNoManifest, "E0102", "write a plugin.yaml there; docs/spec/manifest.md describes it"},
+	{resolve.ErrLinked, "E0208", "remove it from the list: the program brings this plugin along"},
+	{resolve.ErrBudget, "E0209", "ask for fewer plugins at a time, or for exact versions"},
+	{update.ErrNotInstalled, "E0301", "%s list"},
+	{update.ErrNeeded, "E0302", "uninstall those plugins too, in the same command"},
+	{update.ErrStale, "E0304", "run the command again"},
+	{install.ErrNoGeneration, "E0303", "%s history"},
+	{install.ErrBroken, "E0306", "%s history"},
+	{install.ErrBusy, "E0305", "wait for the other process, or give more time with --wait"},
+	{fetch.ErrNoSource, "E0401", "set PLUGSTEAD_REGISTRY to the address of a registry or the path of a folder, or give --registry"},
+	{client.ErrUnauthorized, "E0403", "set PLUGSTEAD_TOKEN to a token of this registry"},
+	{registry.ErrBound, "E0404", "raise the version in plugin.yaml: published versions never change"},
+	{verify.ErrMismatch, "E0502", "report this to the operator of the registry; nothing was installed"},
+	{verify.ErrPolicy, "E0505", "ask whoever set the policy"},
+	{artifact.ErrDigest, "E0501", "try again; if it stays, the registry or something on the way changes what it sends"},
+	{artifact.ErrUnsafe, "E0503", "report this to the author of the plugin; nothing was installed"},
+	{index.ErrDocument, "E0504", "report this to the operator of the registry"},
+	{client.ErrUnreachable, "E0402", "check the address in PLUGSTEAD_REGISTRY, then try again"},
+	{disk.ErrNotLayout, "E0406", "name a folder that pack or publish wrote to"},
+	{index.ErrNotFound, "E0201", "%s search"},
+}
+
+// Explain turns any error into one that a command can show. program is what a user
+// types before a verb. An error that has its code already is returned as it is.
+func Explain(program string, err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if e := explainType(program, err); e != nil {
+		return e
+	}
+	for _, r := range rules {
+		if errors.Is(err, r.is) {
+			return &Error{r.code, fill(r.hint, program), err}
+		}
+	}
+	if _, ok := errors.AsType[*registry.Error](err); ok {
+		return &Error{"E0405", "", err}
+	}
+	if _, ok := errors.AsType[*contract.Error](err); ok {
+		return &Error{"E0701", "", err}
+	}
+	return &Error{"E0000", "", err}
+}
+
+func fill(hint, program string) string { return strings.ReplaceAll(hint, "%s", program) }
+
+func explainType(program string, err error) *Error {
+	if u, ok := errors.AsType[*resolve.UnknownError](err); ok {
+		return &Error{"E0201", fmt.Sprintf("%s search %s", program, u.ID.Name()), err}
+	}
+	if c, ok := errors.AsType[*resolve.ConflictError](err); ok {
+		return conflict(program, c, err)
+	}
+	var list manifest.Errors
+	var one *manifest.Error
+	if errors.As(err, &list) || errors.As(err, &one) {
+		return &Error{"E0101", "mend the lines named above; docs/spec/manifest.md describes every key", err}
+	}
+	return nil
+}
+
+func conflict(program string, c *resolve.ConflictError, err error) *Error {
+	info := fmt.Sprintf("%s info %s", program, c.ID)
+	switch c.Kind {
+	case resolve.HostRange:
+		return &Error{"E0203", info, err}
+	case resolve.Platform:
+		return &Error{"E0204", info, err}
+	case resolve.Point:
+		return &Error{"E0205", info, err}
+	case resolve.Forbidden:
+		return &Error{"E0206", info, err}
+	case resolve.Conflict:
+		return &Error{"E0207", fmt.Sprintf("uninstall one of them: %s uninstall %s", program, c.ID), err}
+	}
+	return &Error{"E0202", info, err}
+}
+
+// Printable keeps text that strangers wrote from steering a terminal: control
+// characters other than line breaks become spaces.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case r < ' ', r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,205 @@
+package plugcobra
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plugstead/plugstead"
+	"github.com/plugstead/plugstead/internal/cmdline"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/update"
+)
+
+// changeFlags are the flags of every verb that changes the installed set.
+type changeFlags struct {
+	dryRun bool
+	wait   time.Duration
+}
+
+func (f *changeFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would change and change nothing")
+	c.Flags().DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for another process that changes plugins")
+}
+
+// changeResult is the JSON result of a change.
+type changeResult struct {
+	Generation int           `json:"generation"`
+	Lines      []update.Line `json:"lines"`
+	Seconds    float64       `json:"seconds"`
+}
+
+// change plans and, unless it is a dry run, applies.
+func (u user) change(flags *changeFlags, make func(args []string) (plugstead.Change, error)) func(*cobra.Command, []string) error {
+	return u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
+		begin := time.Now()
+		ch, err := make(args)
+		if err != nil {
+			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
+		}
+		p, g, err := carryOut(c, h, ch, flags)
+		if err != nil {
+			return cmdline.Outcome{}, err
+		}
+		r := changeResult{Lines: p.Changes(), Seconds: time.Since(begin).Seconds()}
+		if g != nil {
+			r.Generation = g.Number
+		}
+		return cmdline.Outcome{
+			Result: r, Changed: g != nil && len(r.Lines) > 0, Text: func(w io.Writer) { showChange(w, cmdline.Program(c), r, flags.dryRun) },
+		}, nil
+	})
+}
+
+func carryOut(c *cobra.Command, h *plugstead.Host, ch plugstead.Change, flags *changeFlags) (*plugstead.Plan, *plugstead.Generation, error) {
+	for {
+		p, err := h.Plan(c.Context(), ch)
+		if err != nil || flags.dryRun {
+			return p, nil, err
+		}
+		g, err := h.ApplyWithin(c.Context(), p, flags.wait)
+		if !errors.Is(err, update.ErrStale) {
+			return p, g, err
+		}
+	}
+}
+
+func showChange(w io.Writer, program string, r changeResult, dryRun bool) {
+	if len(r.Lines) == 0 {
+		fmt.Fprintln(w, "nothing to do")
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, l := range r.Lines {
+		version := l.To.String()
+		switch l.Do {
+		case update.Update, update.Downgrade:
+			version = l.From.String() + " -> " + l.To.String()
+		case update.Remove:
+			version = l.From.String()
+		}
+		reason := ""
+		if !slices.Contains(l.Because, resolve.You) && len(l.Because) > 0 {
+			reason = "needed by " + strings.Join(l.Because, ", ")
+		}
+		size := ""
+		if l.Do != update.Remove {
+			size = l.Runtime + "\t" + cmdline.Bytes(l.Size)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", past(l.Do, dryRun), l.ID, version, size, reason)
+	}
+	t.Flush()
+	for _, l := range r.Lines {
+		for _, a := range l.Asks {
+			fmt.Fprintf(w, "%s asks to %s\n", l.ID, manifest.Capability(a).Describe())
+		}
+	}
+	if dryRun {
+		fmt.Fprintln(w, "dry run: nothing was changed")
+		return
+	}
+	fmt.Fprintf(w, "generation %d in %.1f s; undo with: %s rollback\n", r.Generation, r.Seconds, program)
+}
+
+// past says an action in the word that fits.
+func past(a update.Action, dryRun bool) string {
+	if dryRun {
+		return "would " + string(a)
+	}
+	switch a {
+	case update.Remove, update.Update, update.Downgrade, update.Replace:
+		return string(a) + "d"
+	}
+	return string(a) + "ed"
+}
+
+func (u user) install() *cobra.Command {
+	var f changeFlags
+	c := &cobra.Command{
+		Use: "install NAME[@RANGE]…", Short: "Install plugins and everything they require",
+		Long:    "Install plugins and everything they require, as one change: all of it or nothing.\n\nEffect: changes the installed set.",
+		Example: "install acme/hello\ninstall 'acme/hello@^1.2'",
+		Args:    cmdline.Args(cobra.MinimumNArgs(1)),
+		RunE: u.change(&f, func(args []string) (ch plugstead.Change, err error) {
+			for _, s := range args {
+				w, err := resolve.ParseWish(s)
+				if err != nil {
+					return ch, err
+				}
+				ch.Install = append(ch.Install, w)
+			}
+			return ch, nil
+		}),
+	}
+	f.add(c)
+	return c
+}
+
+func ids(args []string) (out []manifest.ID, err error) {
+	for _, s := range args {
+		id, err := manifest.ParseID(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+	return out, nil
+}
+
+func (u user) uninstall() *cobra.Command {
+	var f changeFlags
+	c := &cobra.Command{
+		Use: "uninstall NAME…", Aliases: []string{"rm"}, Short: "Remove plugins and what only they required",
+		Long: "Remove plugins and what only they required. Their private data stays.\n\nEffect: changes the installed set.",
+		Args: cmdline.Args(cobra.MinimumNArgs(1)),
+		RunE: u.change(&f, func(args []string) (ch plugstead.Change, err error) {
+			ch.Uninstall, err = ids(args)
+			return ch, err
+		}),
+	}
+	f.add(c)
+	return c
+}
+
+func (u user) update() *cobra.Command {
+	var f changeFlags
+	c := &cobra.Command{
+		Use: "update [NAME…]", Aliases: []string{"upgrade"}, Short: "Move plugins to the newest versions that fit",
+		Long: "Move plugins, or all of them, to the newest versions that fit what was asked for.\n\nEffect: changes the installed set.",
+		RunE: u.change(&f, func(args []string) (ch plugstead.Change, err error) {
+			ch.Update, err = ids(args)
+			ch.UpdateAll = len(args) == 0
+			return ch, err
+		}),
+	}
+	f.add(c)
+	return c
+}
+
+func (u user) rollback() *cobra.Command {
+	var to int
+	c := &cobra.Command{
+		Use: "rollback", Short: "Go back to the set of plugins before the last change",
+		Long: "Go back to the set of plugins before the last change, or to a generation that history lists. Needs no network.\n\nEffect: changes the installed set.",
+		Args: cmdline.Args(cobra.NoArgs),
+		RunE: u.with(func(c *cobra.Command, _ []string, h *plugstead.Host) (cmdline.Outcome, error) {
+			g, err := h.Rollback(c.Context(), to)
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			return cmdline.Outcome{
+				Changed: true, Result: map[string]any{"generation": g.Number, "from": g.From},
+				Text: func(w io.Writer) { fmt.Fprintf(w, "generation %d, equal to generation %d\n", g.Number, g.From) },
+			}, nil
+		}),
+	}
+	c.Flags().IntVar(&to, "to", 0, "generation to go back to; 0 is the one before")
+	return c
+}

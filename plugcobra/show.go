@@ -1,0 +1,278 @@
+package plugcobra
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plugstead/plugstead"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/internal/cmdline"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/version"
+)
+
+func table(w io.Writer, head string, rows func(add func(cells ...any))) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, head)
+	rows(func(cells ...any) {
+		line := make([]string, len(cells))
+		for i, x := range cells {
+			line[i] = strings.ReplaceAll(cmdline.Printable(fmt.Sprint(x)), "\n", " ")
+		}
+		fmt.Fprintln(t, strings.TrimRight(strings.Join(line, "\t"), "\t"))
+	})
+	t.Flush()
+}
+
+func (u user) search() *cobra.Command {
+	var q index.Query
+	c := &cobra.Command{
+		Use: "search [WORD…]", Short: "Find plugins in the registry",
+		Long: "Find plugins whose name, summary or keywords have all words.\n\nEffect: read-only.",
+		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
+			q.Text = strings.Join(args, " ")
+			hits := []index.Hit{}
+			for x, err := range h.Search(c.Context(), q) {
+				if err != nil {
+					return cmdline.Outcome{}, err
+				}
+				hits = append(hits, x)
+			}
+			return cmdline.Outcome{Result: hits, Text: func(w io.Writer) {
+				if len(hits) == 0 {
+					fmt.Fprintln(w, "no plugin matches")
+					return
+				}
+				table(w, "NAME\tVERSION\tSUMMARY", func(add func(...any)) {
+					for _, x := range hits {
+						add(x.ID, x.Version, x.Summary)
+					}
+				})
+			}}, nil
+		}),
+	}
+	c.Flags().StringVar(&q.Point, "at", "", "only plugins for this extension point")
+	c.Flags().StringVar(&q.Runtime, "runtime", "", "only plugins with this runtime")
+	c.Flags().IntVar(&q.Limit, "limit", index.DefaultLimit, "how many at the most")
+	return c
+}
+
+// infoResult is the JSON result of info.
+type infoResult struct {
+	ID           manifest.ID              `json:"id"`
+	Summary      string                   `json:"summary"`
+	License      string                   `json:"license,omitempty"`
+	Installed    *version.Version         `json:"installed,omitempty"`
+	Latest       *version.Version         `json:"latest,omitempty"`
+	Provides     []manifest.PointRef      `json:"provides"`
+	Requires     []manifest.Need          `json:"requires"`
+	Host         map[string]version.Range `json:"host,omitempty"`
+	Capabilities []manifest.Capability    `json:"capabilities"`
+	Versions     []infoVersion            `json:"versions"`
+}
+
+type infoVersion struct {
+	Version  version.Version `json:"version"`
+	Yanked   string          `json:"yanked,omitempty"`
+	Runtimes []string        `json:"runtimes"`
+}
+
+func (u user) info() *cobra.Command {
+	return &cobra.Command{
+		Use: "info NAME", Short: "Show a plugin and its versions",
+		Long: "Show a plugin: its versions, what it needs and what it asks to be allowed.\n\nEffect: read-only.",
+		Args: cmdline.Args(cobra.ExactArgs(1)),
+		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
+			id, err := manifest.ParseID(args[0])
+			if err != nil {
+				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" acme/hello", "%w", err)
+			}
+			doc, err := h.Index(c.Context(), id)
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			g, err := h.Installed()
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			r := makeInfo(doc, g)
+			return cmdline.Outcome{Result: r, Text: r.show}, nil
+		}),
+	}
+}
+
+func makeInfo(doc *index.Plugin, g *plugstead.Generation) infoResult {
+	r := infoResult{ID: doc.ID, Summary: doc.Summary, License: doc.License, Versions: []infoVersion{}}
+	if rec, ok := g.Find(doc.ID); ok {
+		r.Installed = &rec.Manifest.Version
+	}
+	if l, ok := doc.Latest(); ok {
+		r.Latest, r.Provides, r.Requires, r.Host, r.Capabilities = &l.Version, l.Provides, l.Requires, l.Host, l.Capabilities
+	}
+	for i := len(doc.Releases) - 1; i >= 0; i-- {
+		rel := &doc.Releases[i]
+		v := infoVersion{Version: rel.Version, Runtimes: []string{}}
+		if y := rel.State.Yanked; y != nil {
+			v.Yanked = cmp.Or(y.Reason, "no reason given")
+		}
+		for _, p := range rel.Packages {
+			v.Runtimes = append(v.Runtimes, p.Runtime+" "+p.Platform.String())
+		}
+		r.Versions = append(r.Versions, v)
+	}
+	return r
+}
+
+func (r infoResult) show(w io.Writer) {
+	fmt.Fprintf(w, "%s  %s\n", r.ID, cmdline.Printable(r.Summary))
+	line := func(name string, value any) {
+		fmt.Fprintf(w, "  %-10s %s\n", name, cmdline.Printable(fmt.Sprint(value)))
+	}
+	if r.License != "" {
+		line("licence", r.License)
+	}
+	if r.Installed != nil {
+		line("installed", r.Installed)
+	}
+	for _, p := range r.Provides {
+		line("provides", p)
+	}
+	for app, rng := range r.Host {
+		line("host", app+" "+rng.String())
+	}
+	for _, n := range r.Requires {
+		line("requires", fmt.Sprintf("%s %s", n.ID, n.Range))
+	}
+	for _, c := range r.Capabilities {
+		line("asks to", c.Describe())
+	}
+	for _, v := range r.Versions {
+		s := fmt.Sprintf("%s  %s", v.Version, strings.Join(v.Runtimes, ", "))
+		if v.Yanked != "" {
+			s += "  yanked: " + v.Yanked
+		}
+		line("version", s)
+	}
+}
+
+// listed is one row of list.
+type listed struct {
+	ID        manifest.ID     `json:"id"`
+	Version   version.Version `json:"version"`
+	Runtime   string          `json:"runtime"`
+	Requested bool            `json:"requested"`
+	Because   []string        `json:"because"`
+	Source    string          `json:"source"`
+}
+
+func (u user) list() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List the installed plugins",
+		Long: "List the installed plugins and who needs them. Needs no network.\n\nEffect: read-only.",
+		Args: cmdline.Args(cobra.NoArgs),
+		RunE: u.with(func(_ *cobra.Command, _ []string, h *plugstead.Host) (cmdline.Outcome, error) {
+			g, err := h.Installed()
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			rows := []listed{}
+			for _, r := range g.Records {
+				l, _ := g.Lock.Find(r.ID)
+				row := listed{ID: r.ID, Version: r.Manifest.Version, Runtime: r.Runtime, Because: l.Because, Source: l.Source}
+				for _, w := range g.Lock.Requests {
+					row.Requested = row.Requested || w.ID == r.ID
+				}
+				rows = append(rows, row)
+			}
+			result := map[string]any{"generation": g.Number, "plugins": rows}
+			return cmdline.Outcome{Result: result, Text: func(w io.Writer) {
+				if len(rows) == 0 {
+					fmt.Fprintln(w, "no plugins are installed")
+					return
+				}
+				table(w, "NAME\tVERSION\tRUNTIME\tNEEDED BY", func(add func(...any)) {
+					for _, r := range rows {
+						add(r.ID, r.Version, r.Runtime, strings.Join(r.Because, ", "))
+					}
+				})
+			}}, nil
+		}),
+	}
+}
+
+func (u user) outdated() *cobra.Command {
+	var exitCode bool
+	c := &cobra.Command{
+		Use: "outdated", Short: "List plugins for which there are newer versions",
+		Long: "List the installed plugins with the version an update would choose, the newest there is, and what keeps it away.\n\nEffect: read-only.",
+		Args: cmdline.Args(cobra.NoArgs),
+		RunE: u.with(func(c *cobra.Command, _ []string, h *plugstead.Host) (cmdline.Outcome, error) {
+			list, err := h.Outdated(c.Context())
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			pending := 0
+			for _, o := range list {
+				if o.Wanted != o.Installed {
+					pending++
+				}
+			}
+			out := cmdline.Outcome{Result: list, Text: func(w io.Writer) {
+				table(w, "NAME\tINSTALLED\tWANTED\tLATEST\tWHY NOT LATEST", func(add func(...any)) {
+					for _, o := range list {
+						why := o.WhyNot
+						if o.Yanked != "" {
+							why = strings.TrimPrefix(why+"; installed version is yanked: "+o.Yanked, "; ")
+						}
+						add(o.ID, o.Installed, o.Wanted, o.Latest, why)
+					}
+				})
+				if pending > 0 {
+					fmt.Fprintf(w, "%d can be updated: %s update\n", pending, cmdline.Program(c))
+				}
+			}}
+			if exitCode && pending > 0 {
+				out.Exit = cmdline.ExitPending
+			}
+			return out, nil
+		}),
+	}
+	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 10 if there is something to update")
+	return c
+}
+
+func (u user) history() *cobra.Command {
+	return &cobra.Command{
+		Use: "history", Short: "List the changes of the installed set",
+		Long: "List the generations of the installed set, the newest first.\n\nEffect: read-only.",
+		Args: cmdline.Args(cobra.NoArgs),
+		RunE: u.with(func(_ *cobra.Command, _ []string, h *plugstead.Host) (cmdline.Outcome, error) {
+			list, err := h.History()
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
+			type row struct {
+				Generation int    `json:"generation"`
+				Made       string `json:"made"`
+				Why        string `json:"why"`
+				Plugins    int    `json:"plugins"`
+			}
+			rows := []row{}
+			for _, g := range list {
+				rows = append(rows, row{g.Number, g.Made.Format("2006-01-02 15:04:05Z"), g.Why, len(g.Records)})
+			}
+			return cmdline.Outcome{Result: rows, Text: func(w io.Writer) {
+				table(w, "GENERATION\tMADE\tPLUGINS\tWHY", func(add func(...any)) {
+					for _, r := range rows {
+						add(r.Generation, r.Made, r.Plugins, r.Why)
+					}
+				})
+			}}, nil
+		}),
+	}
+}

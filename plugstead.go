@@ -1,0 +1,326 @@
+package plugstead
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/plugstead/plugstead/contract"
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/install"
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/inproc"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/supervise"
+	"github.com/plugstead/plugstead/update"
+	"github.com/plugstead/plugstead/verify"
+	"github.com/plugstead/plugstead/version"
+)
+
+// The types that most hosts meet, under short names.
+type (
+	Plugin     = supervise.Plugin   // a running plugin, to pass to a method's Call
+	Plan       = update.Plan        // what a change would do
+	Change     = update.Change      // what somebody wants changed
+	Generation = install.Generation // one installed set
+)
+
+// Options say what an application is and offers. App and Version are required.
+type Options struct {
+	App     string // name of the application, as plugins write it under host
+	Version string // semantic version of the application
+	Dir     string // installation folder; default DefaultDir(App)
+
+	// Registry is the address of a registry or the path of a folder of packed plugins.
+	// Default: the environment variable PLUGSTEAD_REGISTRY. With neither, and no
+	// Sources, installed plugins run and nothing can be installed.
+	Registry string
+	Sources  fetch.Sources // in place of Registry
+
+	Points  []*contract.Point               // extension points; what is installed is checked against them
+	Provide []contract.Handler              // services that plugins may call
+	Config  map[manifest.ID]json.RawMessage // configuration of plugins, by id
+	Policy  verify.Policy                   // operator's rules
+	Keep    supervise.Policy                // restarts and time limits
+	Log     *slog.Logger                    // gets the logs of plugins; default slog.Default()
+	Events  Events
+}
+
+// Events tell what is going on. Every field may be nil.
+type Events struct {
+	Update    update.Events
+	Supervise supervise.Events
+}
+
+// Host is an application with its plugins. Its methods allow concurrent calls.
+// Close ends the plugins and must be called.
+type Host struct {
+	o   Options
+	dir *install.Dir
+	set *supervise.Set
+	up  *update.Updater
+	on  atomic.Bool // Start succeeded
+}
+
+// running is what a change swaps: nothing before Start.
+func (h *Host) running() *supervise.Set {
+	if h.on.Load() {
+		return h.set
+	}
+	return nil
+}
+
+// EnvRegistry is the environment variable that names the registry.
+const EnvRegistry = "PLUGSTEAD_REGISTRY"
+
+// Open opens a host with all drivers that are linked by default: plugins in this
+// process, in processes of their own, and in WebAssembly. It touches no network.
+func Open(ctx context.Context, o Options) (*Host, error) {
+	return OpenWith(ctx, defaultDrivers(), o)
+}
+
+// OpenWith is Open with the drivers it is given and no others. The order is the
+// preference: a plugin that can run in several ways runs in the first.
+func OpenWith(_ context.Context, drivers []load.Driver, o Options) (*Host, error) {
+	facts, err := hostFacts(o, drivers)
+	if err != nil {
+		return nil, err
+	}
+	h, err := open(drivers, facts, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeFacts(h.dir.Path(), facts); err != nil {
+		return nil, fmt.Errorf("open %s: %w", o.App, err)
+	}
+	return h, nil
+}
+
+// OpenFor opens the plugins of another application, of which facts says what it
+// offers; see [ReadFacts]. App, Version and Points of o are not used. A program that
+// changes plugins for others and never starts them passes no drivers.
+func OpenFor(_ context.Context, drivers []load.Driver, facts resolve.Host, o Options) (*Host, error) {
+	o.App = facts.App
+	return open(drivers, facts, o)
+}
+
+func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err error) {
+	if o.Dir == "" {
+		if o.Dir, err = DefaultDir(o.App); err != nil {
+			return nil, err
+		}
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Sources.Default == nil && o.Sources.Namespaces == nil {
+		if o.Sources.Default, err = OpenSource(cmp.Or(o.Registry, os.Getenv(EnvRegistry))); err != nil {
+			return nil, err
+		}
+	}
+	h = &Host{o: o}
+	if h.dir, err = install.Open(o.Dir); err != nil {
+		return nil, fmt.Errorf("open %s: %w", o.App, err)
+	}
+	h.set = supervise.New(drivers, h.spec, o.Keep, o.Events.Supervise)
+	h.up = &update.Updater{
+		Sources: o.Sources, Blobs: filepath.Join(h.dir.Path(), "blobs"), Dir: h.dir, Policy: o.Policy,
+		Host: facts, Running: h.running, Events: o.Events.Update,
+	}
+	return h, nil
+}
+
+// DefaultDrivers returns the drivers that [Open] links.
+func DefaultDrivers() []load.Driver { return defaultDrivers() }
+
+// hostFacts says what the program offers to a resolver.
+func hostFacts(o Options, drivers []load.Driver) (resolve.Host, error) {
+	f := resolve.Host{App: o.App, Platform: manifest.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH}, Points: []manifest.PointRef{}}
+	if _, err := manifest.ParseID("app/" + o.App); err != nil {
+		return f, fmt.Errorf("application name %q: want lower-case letters and digits", o.App)
+	}
+	var err error
+	if f.Version, err = version.Parse(o.Version); err != nil {
+		return f, fmt.Errorf("version of %s: %w", o.App, err)
+	}
+	for _, p := range o.Points {
+		f.Points = append(f.Points, manifest.PointRef{ID: p.ID(), Major: p.Major(), Minor: p.Minor()})
+	}
+	for _, d := range drivers {
+		if d.Runtime() != manifest.RuntimeInproc {
+			f.Runtimes = append(f.Runtimes, d.Runtime())
+			continue
+		}
+		for _, im := range inproc.Linked() {
+			f.Linked = append(f.Linked, im.Manifest.ID)
+		}
+	}
+	return f, nil
+}
+
+// spec says what an instance gets.
+func (h *Host) spec(im load.Image) (load.Spec, error) {
+	data, err := h.dir.DataDir(im.Manifest.ID)
+	if err != nil {
+		return load.Spec{}, err
+	}
+	return load.Spec{
+		Config: h.o.Config[im.Manifest.ID], Host: h.o.Provide, Peer: h.peer(im.Manifest), DataDir: data,
+		Log: h.o.Log.With("plugin", string(im.Manifest.ID)),
+	}, nil
+}
+
+// peer lets a plugin call the plugins it requires and no others.
+func (h *Host) peer(m *manifest.Manifest) func(manifest.ID) contract.Caller {
+	return func(id manifest.ID) contract.Caller {
+		if !slices.ContainsFunc(m.Requires, func(n manifest.Need) bool { return n.ID == id }) {
+			return nil
+		}
+		return h.set.Peer(id)
+	}
+}
+
+// Install installs plugins, each written "namespace/name" or "namespace/name@range",
+// with everything they require. If the host is started they run when it returns.
+func (h *Host) Install(ctx context.Context, wishes ...string) error {
+	var c Change
+	for _, s := range wishes {
+		w, err := resolve.ParseWish(s)
+		if err != nil {
+			return err
+		}
+		c.Install = append(c.Install, w)
+	}
+	_, _, err := h.up.Change(ctx, c)
+	return err
+}
+
+// Uninstall removes plugins and what only they required. Their private folders stay.
+func (h *Host) Uninstall(ctx context.Context, ids ...string) error {
+	list, err := parseIDs(ids)
+	if err != nil {
+		return err
+	}
+	_, _, err = h.up.Change(ctx, Change{Uninstall: list})
+	return err
+}
+
+// Update moves plugins, or all if none is named, to the newest versions that fit. A
+// running plugin is swapped without losing a call.
+func (h *Host) Update(ctx context.Context, ids ...string) error {
+	list, err := parseIDs(ids)
+	if err != nil {
+		return err
+	}
+	_, _, err = h.up.Change(ctx, Change{Update: list, UpdateAll: len(list) == 0})
+	return err
+}
+
+func parseIDs(names []string) ([]manifest.ID, error) {
+	var out []manifest.ID
+	for _, s := range names {
+		id, err := manifest.ParseID(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+	return out, nil
+}
+
+// Plan says what a change would do. It changes nothing.
+func (h *Host) Plan(ctx context.Context, c Change) (*Plan, error) { return h.up.Plan(ctx, c) }
+
+// Apply carries out a plan, exactly. It returns update.ErrStale if the installed set
+// changed since.
+func (h *Host) Apply(ctx context.Context, p *Plan) (*Generation, error) { return h.up.Apply(ctx, p) }
+
+// ApplyWithin is Apply that waits at most so long for another process that changes
+// the same folder, then fails with install.ErrBusy.
+func (h *Host) ApplyWithin(ctx context.Context, p *Plan, wait time.Duration) (*Generation, error) {
+	return h.up.ApplyWithin(ctx, p, wait)
+}
+
+// Rollback makes an older set active again; to 0 means the one before. It needs no
+// network.
+func (h *Host) Rollback(ctx context.Context, to int) (*Generation, error) {
+	return h.up.Rollback(ctx, to)
+}
+
+// Installed returns the installed set.
+func (h *Host) Installed() (*Generation, error) { return h.dir.Active() }
+
+// History lists the installed sets there were, the newest first.
+func (h *Host) History() ([]*Generation, error) { return h.dir.History() }
+
+// Outdated compares the installed plugins with the sources.
+func (h *Host) Outdated(ctx context.Context) ([]update.Outdated, error) { return h.up.Outdated(ctx) }
+
+// Search yields plugins of the source, the best match first.
+func (h *Host) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {
+	return h.up.Sources.Search(ctx, q)
+}
+
+// Index returns the index document of a plugin: its versions and what they need.
+func (h *Host) Index(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
+	return h.up.Sources.Plugin(ctx, id)
+}
+
+// Facts is what plugins are checked against.
+func (h *Host) Facts() resolve.Host { return h.up.Host }
+
+// Start starts what is linked into this program and what is installed, in the order
+// of their requirements. It touches no network. On an error nothing keeps running.
+func (h *Host) Start(ctx context.Context) error {
+	if err := h.start(ctx); err != nil {
+		return errors.Join(err, h.set.Close())
+	}
+	h.on.Store(true)
+	return nil
+}
+
+func (h *Host) start(ctx context.Context) error {
+	for _, im := range inproc.Linked() {
+		if !slices.Contains(h.up.Host.Linked, im.Manifest.ID) {
+			continue
+		}
+		if _, err := h.set.Put(ctx, im); err != nil {
+			return err
+		}
+	}
+	g, err := h.dir.Active()
+	if err != nil {
+		return err
+	}
+	return h.set.Sync(ctx, h.up.Images(g))
+}
+
+// Dev starts an image that was not installed, in place of what runs under its id.
+func (h *Host) Dev(ctx context.Context, im load.Image) (*Plugin, error) { return h.set.Put(ctx, im) }
+
+// Plugins yields the running plugins that implement an extension point, by id.
+func (h *Host) Plugins(p *contract.Point) iter.Seq[*Plugin] { return h.set.Implementing(p) }
+
+// Plugin returns a running plugin by id, or nil.
+func (h *Host) Plugin(id manifest.ID) *Plugin {
+	if p := h.set.Plugin(id); p != nil && p.Manifest() != nil {
+		return p
+	}
+	return nil
+}
+
+// Close stops all plugins, those that others require last. Calls under way finish
+// first.
+func (h *Host) Close() error { return h.set.Close() }

@@ -1,0 +1,203 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/install"
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/store/disk"
+	"github.com/plugstead/plugstead/verify"
+)
+
+func (u *Updater) step(name string) {
+	if u.Events.Step != nil {
+		u.Events.Step(name)
+	}
+}
+
+// Apply carries out a plan: it fetches, verifies, unpacks and prepares what is new,
+// then switches the installed set at one instant, then swaps the running plugins.
+// On an error before the switch the old set stays; if a plugin does not start
+// after it, the old set is made active again and keeps running. Apply returns
+// [ErrStale] if the set changed since the plan was made; plan again then.
+func (u *Updater) Apply(ctx context.Context, p *Plan) (*install.Generation, error) {
+	return u.ApplyWithin(ctx, p, 0)
+}
+
+// ApplyWithin is Apply that waits at most so long for another process to finish its
+// change, then fails with install.ErrBusy. 0 waits as long as ctx.
+func (u *Updater) ApplyWithin(ctx context.Context, p *Plan, wait time.Duration) (*install.Generation, error) {
+	if p.Empty() {
+		return p.base, nil
+	}
+	tx, err := u.begin(ctx, wait)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Abort()
+	if tx.Base.Number != p.base.Number {
+		return nil, fmt.Errorf("apply: %w: it was generation %d and is %d", ErrStale, p.base.Number, tx.Base.Number)
+	}
+	g, err := u.stage(ctx, tx, p)
+	if err != nil {
+		return nil, err
+	}
+	return u.swap(ctx, p.base, g)
+}
+
+func (u *Updater) begin(ctx context.Context, wait time.Duration) (*install.Tx, error) {
+	if wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, wait)
+		defer cancel()
+	}
+	return u.Dir.Begin(ctx)
+}
+
+// swap makes what runs equal to g, which is active; if that fails, before becomes
+// active again.
+func (u *Updater) swap(ctx context.Context, before, g *install.Generation) (*install.Generation, error) {
+	set := u.running()
+	if set == nil {
+		return g, nil
+	}
+	if err := set.Sync(ctx, u.Images(g)); err != nil {
+		return nil, u.revert(ctx, before, err)
+	}
+	return g, nil
+}
+
+// Change plans and applies, again if another process was faster.
+func (u *Updater) Change(ctx context.Context, c Change) (*Plan, *install.Generation, error) {
+	for {
+		p, err := u.Plan(ctx, c)
+		if err != nil {
+			return nil, nil, err
+		}
+		g, err := u.Apply(ctx, p)
+		if !errors.Is(err, ErrStale) {
+			return p, g, err
+		}
+	}
+}
+
+// stage does everything up to the switch.
+func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.Generation, error) {
+	st, err := disk.Open(u.Blobs)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Sweep(); err != nil { // safe: tx holds the lock of all writers
+		return nil, err
+	}
+	u.step("fetch")
+	var wanted []resolve.Choice
+	for _, c := range p.solution.Choices {
+		if r, ok := p.base.Find(c.ID); !ok || !p.unchanged(c, r) {
+			wanted = append(wanted, c)
+		}
+	}
+	fetched, err := fetch.Fetch(ctx, u.Sources, st, wanted, fetch.Options{Have: u.Dir.HasTree, Events: u.Events.Fetch})
+	if err != nil {
+		return nil, err
+	}
+	u.step("verify")
+	verified := map[manifest.ID]verify.Verified{}
+	for _, f := range fetched {
+		if verified[f.Choice.ID], err = verify.Fetched(f); err != nil {
+			return nil, err
+		}
+	}
+	u.step("install")
+	lock, err := u.add(ctx, tx, st, p, verified)
+	if err != nil {
+		return nil, err
+	}
+	u.step("switch")
+	g, err := tx.Commit(lock, p.why)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fetched {
+		// The tree has the bytes now. A payload that stays costs space and harms
+		// nothing, so an error here is no error of the change.
+		_ = st.Remove(f.Package.Payload)
+	}
+	return g, nil
+}
+
+// add unpacks what is new, keeps what is not, and makes the lock of both.
+func (u *Updater) add(ctx context.Context, tx *install.Tx, b artifact.Blobs, p *Plan, verified map[manifest.ID]verify.Verified) (resolve.Lock, error) {
+	lock := resolve.Lock{Requests: p.Requests, Plugins: []resolve.Locked{}}
+	for _, c := range p.solution.Choices {
+		v, isNew := verified[c.ID]
+		if !isNew {
+			r, _ := p.base.Find(c.ID)
+			tx.Keep(r)
+			l, _ := p.base.Lock.Find(c.ID)
+			l.Because = c.Because
+			lock.Plugins = append(lock.Plugins, l)
+			continue
+		}
+		r, err := tx.Add(ctx, b, v)
+		if err != nil {
+			return lock, err
+		}
+		if set := u.running(); set != nil {
+			if err := set.Prepare(ctx, u.image(r)); err != nil {
+				return lock, err
+			}
+		}
+		lock.Plugins = append(lock.Plugins, v.Locked())
+	}
+	return lock, nil
+}
+
+// revert makes base active again after cause.
+func (u *Updater) revert(ctx context.Context, base *install.Generation, cause error) error {
+	ctx = context.WithoutCancel(ctx)
+	tx, err := u.Dir.Begin(ctx)
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	defer tx.Abort()
+	for _, r := range base.Records {
+		tx.Keep(r)
+	}
+	_, err = tx.Commit(base.Lock, fmt.Sprintf("reverted to generation %d: %v", base.Number, cause))
+	return errors.Join(cause, err)
+}
+
+// Rollback makes a new generation equal to generation to (0: the one before) and
+// swaps the running plugins. It touches no network.
+func (u *Updater) Rollback(ctx context.Context, to int) (*install.Generation, error) {
+	before, err := u.Dir.Active()
+	if err != nil {
+		return nil, err
+	}
+	g, err := u.Dir.Rollback(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	return u.swap(ctx, before, g)
+}
+
+// Images makes what load starts out of what is installed, in start order.
+func (u *Updater) Images(g *install.Generation) []load.Image {
+	var out []load.Image
+	for _, r := range g.Records {
+		out = append(out, u.image(r))
+	}
+	return out
+}
+
+func (u *Updater) image(r install.Record) load.Image {
+	return load.Image{Manifest: r.Manifest, Runtime: r.Runtime, Tree: r.Tree, Digest: string(r.Payload), Cache: u.Dir.CacheDir()}
+}
