@@ -24,8 +24,8 @@ type Caller interface {
 // function is called without pointers and without a codec.
 type Direct interface {
 	// Direct returns the handler of m. If ok is true, done must be released when the
-	// call has ended, also by wrappers that hand on a done of their own: a plugin that
-	// is stopped waits for it. One Caller returns the same done for every call.
+	// call has ended. A Caller that replaces what it calls counts on it, and stops the
+	// old one only when all its uses are released.
 	Direct(m *Method) (h Handler, done Releaser, ok bool)
 }
 

@@ -311,11 +311,3 @@ func Left(ctx context.Context) time.Duration {
 	}
 	return max(time.Until(t), 1)
 }
-
-type parentKey struct{}
-
-// Parent returns the id of the call within which ctx was made, or zero.
-func Parent(ctx context.Context) uint64 {
-	id, _ := ctx.Value(parentKey{}).(uint64)
-	return id
-}

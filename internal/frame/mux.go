@@ -250,7 +250,7 @@ func (m *Mux) Context(id uint64) context.Context {
 }
 
 // Begin makes the context of a request of the other side: it ends after left, unless
-// left is zero, when the other side cancels, and when the connection ends. [Parent]
+// left is zero, when the other side cancels, and when the connection ends. [Mux.Parent]
 // finds id in it. Every Begin without error is followed by one Reply or ReplyError. A
 // bad id gives an error that wraps [ErrProtocol]; too many requests are answered here
 // and give a nil context.
@@ -269,7 +269,7 @@ func (m *Mux) Begin(ctx context.Context, id uint64, left time.Duration) (context
 		})
 		return nil, nil
 	}
-	ctx = served{ctx, id}
+	ctx = &served{ctx, m, id}
 	var cancel context.CancelFunc
 	if left > 0 {
 		ctx, cancel = context.WithTimeout(ctx, left)
@@ -283,15 +283,26 @@ func (m *Mux) Begin(ctx context.Context, id uint64, left time.Duration) (context
 // served is a context that knows its request.
 type served struct {
 	context.Context
+	m  *Mux
 	id uint64
 }
 
-// Value finds the id for [Parent].
-func (s served) Value(key any) any {
-	if key == (parentKey{}) {
-		return s.id
+type parentKey struct{ m *Mux }
+
+// Value finds s for [Mux.Parent].
+func (s *served) Value(key any) any {
+	if k, ok := key.(parentKey); ok && k.m == s.m {
+		return s
 	}
 	return s.Context.Value(key)
+}
+
+// Parent returns the id of the other side's request within which ctx was made, or zero.
+func (m *Mux) Parent(ctx context.Context) uint64 {
+	if s, ok := ctx.Value(parentKey{m}).(*served); ok {
+		return s.id
+	}
+	return 0
 }
 
 func (m *Mux) cancel(id uint64) {

@@ -62,11 +62,18 @@ func (l *Local) Invoke(ctx context.Context, m *contract.Method, req, resp any) e
 
 // Stream implements contract.Caller.
 func (l *Local) Stream(ctx context.Context, m *contract.Method) (contract.Stream, error) {
+	s, _, err := l.Open(ctx, m)
+	return s, err
+}
+
+// Open is Stream with a channel that is closed when the handler has ended.
+func (l *Local) Open(ctx context.Context, m *contract.Method) (contract.Stream, <-chan struct{}, error) {
 	h, err := l.find(m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return openPipe(l.context(ctx), h), nil
+	p := openPipe(l.context(ctx), h)
+	return callerEnd{p}, p.ended, nil
 }
 
 // Offers implements contract.Caller.

@@ -22,8 +22,8 @@ type pipe struct {
 	err    error         // of the handler; read after ended
 }
 
-// openPipe runs h and returns the caller's end.
-func openPipe(ctx context.Context, h contract.Handler) contract.Stream {
+// openPipe runs h at one end of a new pipe.
+func openPipe(ctx context.Context, h contract.Handler) *pipe {
 	p := &pipe{up: make(chan any), down: make(chan any), sent: make(chan struct{}), ended: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	go func() {
@@ -31,7 +31,7 @@ func openPipe(ctx context.Context, h contract.Handler) contract.Stream {
 		close(p.ended)
 		p.cancel()
 	}()
-	return callerEnd{p}
+	return p
 }
 
 // over returns how the stream ended: the handler's word counts more than the context's.

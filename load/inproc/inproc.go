@@ -1,0 +1,103 @@
+// Package inproc starts plugins that are linked into the program.
+//
+// They share the memory of the host: calls cost almost nothing, and nothing contains a
+// plugin except that a panic in a handler becomes an error.
+package inproc
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/plugstead/plugstead/contract"
+	"github.com/plugstead/plugstead/internal/guest"
+	"github.com/plugstead/plugstead/internal/wireconfig"
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/manifest"
+)
+
+// Driver is the in-process runtime. The zero value is ready.
+type Driver struct{}
+
+var _ load.Driver = Driver{}
+
+// Runtime returns manifest.RuntimeInproc.
+func (Driver) Runtime() string { return manifest.RuntimeInproc }
+
+// Prepare checks that the plugin is linked into this program.
+func (Driver) Prepare(_ context.Context, im load.Image) error {
+	_, err := find(im)
+	return err
+}
+
+// Linked returns an image of every plugin that is registered in this program, sorted by
+// id. Manifests say what can be known from the registration: the id, and the points
+// whose methods the plugin implements.
+func Linked() []load.Image {
+	var out []load.Image
+	for _, r := range guest.Linked.All() {
+		out = append(out, load.Image{Manifest: describe(r), Runtime: manifest.RuntimeInproc})
+	}
+	return out
+}
+
+func describe(r *guest.Registration) *manifest.Manifest {
+	m := &manifest.Manifest{ID: manifest.ID(r.ID)}
+	for _, x := range r.Methods {
+		p := x.Point()
+		ref := manifest.PointRef{ID: p.ID(), Major: p.Major(), Minor: p.Minor()}
+		if !slices.Contains(m.Provides, ref) {
+			m.Provides = append(m.Provides, ref)
+		}
+	}
+	slices.SortFunc(m.Provides, func(a, b manifest.PointRef) int { return strings.Compare(a.String(), b.String()) })
+	return m
+}
+
+func find(im load.Image) (*guest.Registration, error) {
+	r := guest.Linked.Find(string(im.Manifest.ID))
+	if r == nil {
+		return nil, contract.Errorf(contract.NotFound, "plugin %s is not linked into this program", im.Manifest.ID)
+	}
+	return r, nil
+}
+
+// Start opens the plugin. Every start makes a new instance with a state of its own.
+func (Driver) Start(ctx context.Context, im load.Image, s load.Spec) (load.Instance, error) {
+	r, err := find(im)
+	if err != nil {
+		return nil, err
+	}
+	config, err := wireconfig.Encode(s.Config, contract.CBOR)
+	if err != nil {
+		return nil, err
+	}
+	id := im.Manifest.ID
+	env := &guest.Env{
+		ID: r.ID, Log: s.Logger(), DataDir: s.DataDir,
+		Host: guest.NewLocal("the host", guest.ByPath(s.Host), func(ctx context.Context) context.Context {
+			return load.WithCaller(ctx, id)
+		}),
+		Peers: func(peer string) contract.Caller {
+			if s.Peer == nil {
+				return nil
+			}
+			return s.Peer(manifest.ID(peer))
+		},
+	}
+	in, err := r.Start(ctx, env, guest.DecodeConfig(config))
+	if err != nil {
+		return nil, err
+	}
+	return newInstance(env, in), nil
+}
+
+// Reconfigure implements load.Reconfigurer.
+func (i *instance) Reconfigure(ctx context.Context, config json.RawMessage) error {
+	wire, err := wireconfig.Encode(config, contract.CBOR)
+	if err != nil {
+		return err
+	}
+	return i.in.Reconfigure(i.context(ctx), guest.DecodeConfig(wire))
+}

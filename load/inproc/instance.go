@@ -1,0 +1,140 @@
+package inproc
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/plugstead/plugstead/contract"
+	"github.com/plugstead/plugstead/internal/guest"
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/internal/gate"
+)
+
+// instance implements load.Instance.
+type instance struct {
+	env   *guest.Env
+	in    *guest.Instance
+	local *guest.Local
+	gate  *gate.Gate
+	done  chan struct{}
+}
+
+var (
+	_ load.Instance     = (*instance)(nil)
+	_ load.Reconfigurer = (*instance)(nil)
+	_ contract.Direct   = (*instance)(nil)
+)
+
+func newInstance(env *guest.Env, in *guest.Instance) *instance {
+	i := &instance{env: env, in: in, gate: gate.New(), done: make(chan struct{})}
+	var prepare func(context.Context) context.Context
+	if !env.Bound {
+		prepare = i.context
+	}
+	i.local = guest.NewLocal("plugin "+env.ID, in.Handlers, prepare)
+	return i
+}
+
+func (i *instance) context(ctx context.Context) context.Context { return guest.With(ctx, i.env) }
+
+func (i *instance) stopped() error {
+	return contract.Errorf(contract.Unavailable, "plugin %s was stopped", i.env.ID).Because(contract.ReasonStopped)
+}
+
+// Invoke implements contract.Caller.
+func (i *instance) Invoke(ctx context.Context, m *contract.Method, req, resp any) error {
+	if !i.gate.Enter() {
+		return i.stopped()
+	}
+	defer i.gate.Leave()
+	err := i.local.Invoke(ctx, m, req, resp)
+	if e := contract.AsError(err); e != nil && e.Stack() != nil {
+		i.env.Log.LogAttrs(ctx, slog.LevelError, "panic in a handler",
+			slog.String("method", m.Path()), slog.String("panic", e.Message), slog.String("stack", string(e.Stack())))
+	}
+	return err
+}
+
+// Stream implements contract.Caller.
+func (i *instance) Stream(ctx context.Context, m *contract.Method) (contract.Stream, error) {
+	if !i.gate.Enter() {
+		return nil, i.stopped()
+	}
+	s, ended, err := i.local.Open(ctx, m)
+	if err != nil {
+		i.gate.Leave()
+		return nil, err
+	}
+	go func() {
+		<-ended
+		i.gate.Leave()
+	}()
+	return s, nil
+}
+
+// Offers implements contract.Caller.
+func (i *instance) Offers(m *contract.Method) bool { return i.local.Offers(m) }
+
+// Direct implements contract.Direct, for plugins whose handlers need no context of
+// their own.
+func (i *instance) Direct(m *contract.Method) (contract.Handler, contract.Releaser, bool) {
+	if i.gate.Closed() {
+		return contract.Handler{}, nil, false
+	}
+	return i.local.Direct(m)
+}
+
+// Health implements load.Instance.
+func (i *instance) Health(ctx context.Context) error { return i.run(ctx, i.in.Check) }
+
+// Quiesce implements load.Instance.
+func (i *instance) Quiesce(ctx context.Context) error { return i.run(ctx, i.in.Quiesce) }
+
+// run calls a function of the lifecycle and waits no longer than ctx: nothing can end a
+// function that ignores it.
+func (i *instance) run(ctx context.Context, f func(context.Context) error) error {
+	if f == nil {
+		return nil
+	}
+	result := make(chan error, 1)
+	go func() { result <- guest.Run(i.context(ctx), f) }()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return contract.AsError(ctx.Err())
+	}
+}
+
+// Stop implements load.Instance.
+func (i *instance) Stop(ctx context.Context) error {
+	if !i.gate.Close() {
+		select {
+		case <-i.done:
+			return nil
+		case <-ctx.Done():
+			return contract.AsError(ctx.Err())
+		}
+	}
+	defer close(i.done)
+	if err := i.gate.Wait(ctx); err != nil {
+		return contract.AsError(err)
+	}
+	return i.run(ctx, i.in.Stop)
+}
+
+// Close implements contract.Conn. Without a Stop before it, the plugin is stopped
+// without waiting for calls.
+func (i *instance) Close() error {
+	if i.gate.Close() {
+		defer close(i.done)
+		return guest.Run(i.context(context.Background()), i.in.Stop)
+	}
+	return nil
+}
+
+// Done implements load.Instance.
+func (i *instance) Done() <-chan struct{} { return i.done }
+
+// Err implements load.Instance: only Stop and Close end a plugin in this process.
+func (i *instance) Err() error { return nil }

@@ -1,0 +1,132 @@
+package remote
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/plugstead/plugstead/contract"
+	"github.com/plugstead/plugstead/internal/frame"
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/manifest"
+)
+
+// Table is what a plugin said in its hello. It is immutable.
+type Table struct {
+	id      manifest.ID
+	codec   contract.Codec // the plugin's word for messages of points whose codec is CBOR
+	methods map[string]method
+}
+
+type method struct {
+	minor       int
+	fingerprint uint64
+	kind        contract.Kind
+}
+
+// NewTable reads the hello of the plugin that m describes. A hello of another plugin,
+// or one without a point that m promises, is an error, as is all that
+// frame.ParseHello refuses.
+func NewTable(m *manifest.Manifest, hello []byte) (*Table, error) {
+	h, codec, err := frame.ParseHello(hello)
+	if err != nil {
+		return nil, err
+	}
+	if h.Plugin != string(m.ID) {
+		return nil, fmt.Errorf("%w: the program says it is plugin %.200q", frame.ErrProtocol, h.Plugin)
+	}
+	t := &Table{id: m.ID, codec: codec, methods: make(map[string]method, len(h.Methods))}
+	for _, x := range h.Methods {
+		hash, err := x.Hash()
+		if err != nil {
+			return nil, fmt.Errorf("%w: method %s: fingerprint: %w", frame.ErrProtocol, x.Path, err)
+		}
+		t.methods[x.Path] = method{x.Minor, hash, contract.Kind(x.Kind)}
+	}
+	return t, t.keeps(m)
+}
+
+// keeps reports a point that the manifest promises and the program does not have.
+func (t *Table) keeps(m *manifest.Manifest) error {
+	for _, p := range m.Provides {
+		prefix := fmt.Sprintf("/%s.v%d/", p.ID, p.Major)
+		found := false
+		for path := range t.methods {
+			found = found || strings.HasPrefix(path, prefix)
+		}
+		if !found {
+			return contract.Errorf(contract.FailedPrecondition, "the manifest says that it provides %s, but the program has no method of it", p)
+		}
+	}
+	return nil
+}
+
+// Codec returns the codec of control messages.
+func (t *Table) Codec() contract.Codec { return t.codec }
+
+// CodecOf returns the codec of m's messages.
+func (t *Table) CodecOf(m *contract.Method) contract.Codec {
+	if c := m.Codec(); c != contract.CBOR {
+		return c
+	}
+	return t.codec
+}
+
+// Offers reports whether m can be called.
+func (t *Table) Offers(m *contract.Method) bool {
+	x, ok := t.methods[m.Path()]
+	return ok && x.kind == contract.KindUnary && m.Kind() == contract.KindUnary
+}
+
+// Check returns why m cannot be called with req: Unimplemented or FailedPrecondition.
+func (t *Table) Check(m *contract.Method, req any) error {
+	x, ok := t.methods[m.Path()]
+	if !ok {
+		return contract.Errorf(contract.Unimplemented, "plugin %s does not implement %s", t.id, m.Path())
+	}
+	if x.kind != contract.KindUnary || m.Kind() != contract.KindUnary {
+		return t.NoStream(m)
+	}
+	if raw, ok := req.(*contract.Raw); ok && raw.Codec != t.codec.Name() && (raw.Codec == "cbor" || raw.Codec == "json") {
+		return contract.Errorf(contract.FailedPrecondition, "%s: the message is in %s, but plugin %s speaks %s",
+			m.Path(), raw.Codec, t.id, t.codec.Name()).Because(contract.ReasonMismatch)
+	}
+	return contract.CheckAgreement(m, x.minor, x.fingerprint)
+}
+
+// NoStream returns the error of streams, which no runtime outside of the process has.
+func (t *Table) NoStream(m *contract.Method) error {
+	return contract.Errorf(contract.Unimplemented, "plugin %s: %s is a stream, and streams run in-process only", t.id, m.Path())
+}
+
+// Append appends the message req of m.
+func (t *Table) Append(b []byte, m *contract.Method, req any) ([]byte, error) {
+	at := len(b)
+	b, err := t.CodecOf(m).Append(b, req)
+	if err != nil {
+		return nil, contract.Errorf(contract.InvalidArgument, "%s: request: %w", m.Path(), err)
+	}
+	return b, m.CheckSize(len(b) - at)
+}
+
+// Decode reads the answer b of m into resp.
+func (t *Table) Decode(b []byte, m *contract.Method, req, resp any) error {
+	if err := m.CheckSize(len(b)); err != nil {
+		return err
+	}
+	if err := t.CodecOf(m).Decode(b, resp); err != nil {
+		return contract.Errorf(contract.Internal, "plugin %s: %s: answer: %w", t.id, m.Path(), err).Because(contract.ReasonProtocol)
+	}
+	if in, ok := req.(*contract.Raw); ok {
+		resp.(*contract.Raw).Codec = in.Codec
+	}
+	return nil
+}
+
+// Open returns the message that opens the plugin.
+func (t *Table) Open(s load.Spec, dataDir string) *frame.OpenMessage {
+	m := &frame.OpenMessage{Plugin: string(t.id), DataDir: dataDir, LogLevel: logLevel(s.Logger())}
+	for _, h := range s.Host {
+		m.Services = append(m.Services, frame.Describe(h.Method))
+	}
+	return m
+}
