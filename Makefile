@@ -1,0 +1,52 @@
+# One command each; CONTRIBUTING.md says when. Nothing here installs system packages.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+LIBRARY  := .
+EXAMPLES := examples/hello examples/folio examples/folio/linked examples/folio/plugins/markdown examples/folio/plugins/toc examples/folio/plugins/wordcount
+MODULES  := $(LIBRARY) cmd $(EXAMPLES) internal/bench tools
+BIN      := $(CURDIR)/bin
+TOOL     := go tool -modfile=$(CURDIR)/tools/go.mod
+RACE     := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
+each      = @set -e; for m in $(1); do echo "== $$m: $(2)"; (cd $$m && $(2)); done
+
+.PHONY: help demo test serve check bench release-check fmt lint build-demo
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+build-demo:
+	@mkdir -p $(BIN)
+	@cd cmd && go build -o $(BIN)/plugstead ./plugstead
+	@cd examples/folio && go build -o $(BIN)/folio ./cmd/folio && go build -o $(BIN)/demo ./cmd/demo
+	@cd examples/folio/linked && go build -o $(BIN)/folio-linked .
+
+demo: build-demo ## walk the main job from end to end; KEEP=1 leaves the registry running
+	@$(BIN)/demo -repo $(CURDIR) -bin $(BIN) $(if $(KEEP),-keep)
+
+test: ## run every test of every module
+	@if [ -z "$(RACE)" ]; then echo "skipped: the race detector (no C compiler found)"; fi
+	$(call each,$(MODULES),go test $(RACE) ./...)
+
+serve: ## run a registry for trying out on http://127.0.0.1:8080
+	@mkdir -p $(BIN) && cd cmd && go build -o $(BIN)/plugstead ./plugstead
+	@$(BIN)/plugstead serve --data $(or $(DATA),$(CURDIR)/bin/registry-data) --listen $(or $(LISTEN),127.0.0.1:8080)
+
+fmt: ## format every file
+	@$(TOOL) gofumpt -w .
+
+lint:
+	@out=$$($(TOOL) gofumpt -l .); if [ -n "$$out" ]; then echo "not formatted (make fmt):"; echo "$$out"; exit 1; fi
+	$(call each,$(MODULES),go vet ./...)
+	$(call each,$(MODULES),go fix -diff ./...)
+	$(call each,$(MODULES),$(TOOL) staticcheck ./...)
+	@set -e; for os in windows darwin; do echo "== $$os: go vet"; GOOS=$$os CGO_ENABLED=0 go vet ./...; done
+	@set -e; for m in $(MODULES); do (cd $$m && go mod tidy -diff) || { echo "$$m: run go mod tidy"; exit 1; }; done
+
+check: lint test ## everything a change must pass
+
+bench: ## print first figures; results go to docs/benchmarks.md
+	@cd internal/bench && go run . -repo $(CURDIR)
+
+release-check: ## install and build from a module proxy made of this tree
+	@cd tools && go run ./releasecheck -repo $(CURDIR)

@@ -1,0 +1,110 @@
+package verify_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/internal/plugintest"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/store/disk"
+	"github.com/plugstead/plugstead/store/mem"
+	"github.com/plugstead/plugstead/verify"
+	"github.com/plugstead/plugstead/version"
+)
+
+func fetched(t *testing.T, more ...string) fetch.Fetched {
+	t.Helper()
+	dir := t.TempDir()
+	d, err := disk.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Push(t, d, plugintest.Pack(t, "acme/a", "1.0.0", more...))
+	src, err := fetch.OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := resolve.Solve(t.Context(), src, resolve.Problem{
+		Wishes: []resolve.Wish{{ID: "acme/a"}}, Host: resolve.Host{Version: version.MustParse("1.0.0"), Runtimes: []string{"wasm"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := fetch.Fetch(t.Context(), fetch.Sources{Default: src}, new(mem.Store), s.Choices, fetch.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got[0]
+}
+
+func TestFetched(t *testing.T) {
+	v, err := verify.Fetched(fetched(t))
+	if err != nil || !v.OK() {
+		t.Fatal(err)
+	}
+	if l := v.Locked(); l.ID != "acme/a" || len(l.Packages) != 1 || l.Source == "" || l.Because[0] != resolve.You {
+		t.Fatalf("got %+v", l)
+	}
+	if (verify.Verified{}).OK() {
+		t.Fatal("the zero value is verified")
+	}
+}
+
+func TestMismatches(t *testing.T) {
+	for name, spoil := range map[string]func(*fetch.Fetched){
+		"another artifact": func(f *fetch.Fetched) { f.Image.Digest = artifact.DigestOf([]byte("x")) },
+		"another version":  func(f *fetch.Fetched) { f.Image.Manifest.Version.Minor++ },
+		"more rights": func(f *fetch.Fetched) {
+			f.Image.Manifest.Capabilities = append(f.Image.Manifest.Capabilities, "run:sh")
+		},
+		"fewer needs":     func(f *fetch.Fetched) { f.Choice.Release.Requires = []manifest.Need{{ID: "acme/b"}} },
+		"another payload": func(f *fetch.Fetched) { f.Package.Payload.Digest = artifact.DigestOf([]byte("x")) },
+		"another size":    func(f *fetch.Fetched) { f.Package.Payload.Size++ },
+		"another package": func(f *fetch.Fetched) { f.Package.Digest = artifact.DigestOf([]byte("x")) },
+	} {
+		f := fetched(t)
+		spoil(&f)
+		if v, err := verify.Fetched(f); !errors.Is(err, verify.ErrMismatch) || v.OK() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPolicy(t *testing.T) {
+	f := fetched(t, `capabilities: ["net:example.org:443"]`)
+	r := f.Choice.Release
+	for _, c := range []struct {
+		policy verify.Policy
+		yanked *index.Yank
+		locked bool
+		want   string
+	}{
+		{verify.Policy{}, nil, false, ""},
+		{verify.Policy{}, &index.Yank{Reason: "bad"}, false, "is yanked: bad"},
+		{verify.Policy{}, &index.Yank{}, false, "is yanked"},
+		{verify.Policy{}, &index.Yank{}, true, ""},
+		{verify.Policy{Forbidden: []manifest.Capability{"net:example.org:443"}}, nil, false, "policy forbids"},
+		{verify.Policy{Forbidden: []manifest.Capability{"net:"}}, nil, true, "policy forbids"},
+		{verify.Policy{Forbidden: []manifest.Capability{"net"}}, nil, false, ""},
+		{verify.Policy{Forbidden: []manifest.Capability{"run:"}}, nil, false, ""},
+	} {
+		r.State.Yanked = c.yanked
+		why, ok := c.policy.Admit("acme/a", r, c.locked)
+		if ok != (c.want == "") || !strings.Contains(why, c.want) {
+			t.Errorf("%+v: %q, %v", c, why, ok)
+		}
+		lock := &resolve.Lock{}
+		if c.locked {
+			lock.Plugins = []resolve.Locked{{ID: "acme/a", Digest: r.Digest}}
+		}
+		err := verify.Solution(c.policy, &resolve.Solution{Choices: []resolve.Choice{f.Choice}}, lock)
+		if (err == nil) != ok || err != nil && !errors.Is(err, verify.ErrPolicy) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
