@@ -13,7 +13,6 @@ import (
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/internal/plugintest"
-	"github.com/plugstead/plugstead/store"
 	"github.com/plugstead/plugstead/store/mem"
 	"github.com/plugstead/plugstead/version"
 )
@@ -166,7 +165,7 @@ func TestOfStoreWrongTag(t *testing.T) {
 	if _, err := (index.OfStore{Store: s}).Plugin(t.Context(), "acme/hello"); err == nil || !strings.Contains(err.Error(), "2.0.0 names acme/hello 1.0.0") {
 		t.Fatal(err)
 	}
-	if store.TagOf(version.MustParse("1.0.0+a.b")) != "1.0.0_a.b" {
+	if artifact.TagOf(version.MustParse("1.0.0+a.b")) != "1.0.0_a.b" {
 		t.Fatal("tag of build metadata")
 	}
 }

@@ -62,7 +62,7 @@ func (x OfStore) release(ctx context.Context, t store.Tagged) (*artifact.Image, 
 	if err != nil {
 		return nil, Release{}, err
 	}
-	if string(im.Manifest.ID) != t.Name || store.TagOf(im.Manifest.Version) != t.Tag {
+	if string(im.Manifest.ID) != t.Name || artifact.TagOf(im.Manifest.Version) != t.Tag {
 		return nil, Release{}, fmt.Errorf("tag %s:%s names %s %s", t.Name, t.Tag, im.Manifest.ID, im.Manifest.Version)
 	}
 	rec, err := RecordOf(ctx, x.Store, im, time.Time{})

@@ -18,7 +18,6 @@ import (
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/manifest"
-	"github.com/plugstead/plugstead/store"
 )
 
 // ManifestFile is the file that describes a plugin, at the top of its folder.
@@ -34,7 +33,7 @@ type Target interface {
 	Put(ctx context.Context, d artifact.Descriptor, r io.Reader) error
 	// Tag binds a version tag to d, which was put before. On a registry this
 	// publishes. Binding the same digest again succeeds and changes nothing;
-	// another digest is an error that wraps store.ErrBound.
+	// another digest is an error that wraps ErrBound of package store.
 	Tag(ctx context.Context, name, tag string, d artifact.Descriptor) error
 }
 
@@ -105,7 +104,7 @@ func Push(ctx context.Context, t Target, p *artifact.Packed, o Options) error {
 			o.Events.Pushed(b.Descriptor)
 		}
 	}
-	tag := store.TagOf(p.Manifest.Version)
+	tag := artifact.TagOf(p.Manifest.Version)
 	if err := t.Tag(ctx, string(p.Manifest.ID), tag, p.Descriptor); err != nil {
 		return fmt.Errorf("publish %s %s: %w", p.Manifest.ID, p.Manifest.Version, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"iter"
 
 	"github.com/plugstead/plugstead/artifact"
-	"github.com/plugstead/plugstead/version"
 )
 
 // Errors of every store. They come wrapped with the object they are about.
@@ -45,16 +44,4 @@ type Store interface {
 type Tagged struct {
 	Name, Tag string
 	artifact.Descriptor
-}
-
-// TagOf returns the tag of a version. OCI tags have no plus sign, so that of build
-// metadata becomes an underscore.
-func TagOf(v version.Version) string {
-	b := []byte(v.String())
-	for i, c := range b {
-		if c == '+' {
-			b[i] = '_'
-		}
-	}
-	return string(b)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
@@ -60,8 +61,12 @@ func (u *Updater) whyNot(ctx context.Context, p *Plan, id manifest.ID, latest *i
 	wishes := (&resolve.Lock{Requests: p.Requests}).With()
 	wishes = append(wishes, resolve.Wish{ID: id, Range: version.Exact(latest.Version)})
 	_, err := resolve.Solve(ctx, u.Sources, resolve.Problem{Wishes: wishes, Locked: &p.base.Lock, UpdateAll: true, Host: u.Host, Policy: u.Policy})
-	if c, ok := errors.AsType[*resolve.ConflictError](err); ok && len(c.Steps) > 0 {
-		return c.Steps[0]
+	if c, ok := errors.AsType[*resolve.ConflictError](err); ok {
+		for _, s := range c.Steps {
+			if !strings.HasPrefix(s, resolve.You) || c.ID != id || !strings.HasSuffix(s, latest.Version.String()) {
+				return s // not the question itself
+			}
+		}
 	}
 	if err != nil {
 		return err.Error()

@@ -31,6 +31,7 @@ var above = []string{"registry", "", "plugcobra"}
 // What is not listed may import the standard library only. A prefix ends in /.
 var foreign = map[string][]string{
 	"contract":          {"github.com/fxamacker/cbor/"},
+	"internal/guest":    {"github.com/fxamacker/cbor/"},
 	"manifest":          {"go.yaml.in/yaml/"},
 	"fetch":             {"golang.org/x/sync/"},
 	"load/wasm":         {"github.com/tetratelabs/wazero"},

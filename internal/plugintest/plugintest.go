@@ -3,7 +3,9 @@
 package plugintest
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,4 +76,22 @@ func Push(t testing.TB, to publish.Target, list ...*artifact.Packed) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Replace shows b with other bytes under one digest.
+func Replace(b artifact.Blobs, d artifact.Digest, with string) artifact.Blobs {
+	return replaced{b, d, with}
+}
+
+type replaced struct {
+	artifact.Blobs
+	d    artifact.Digest
+	with string
+}
+
+func (r replaced) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
+	if d.Digest == r.d {
+		return io.NopCloser(strings.NewReader(r.with)), nil
+	}
+	return r.Blobs.Open(ctx, d)
 }

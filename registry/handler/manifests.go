@@ -15,7 +15,6 @@ import (
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/internal/strictjson"
 	"github.com/plugstead/plugstead/registry"
-	"github.com/plugstead/plugstead/store"
 )
 
 func (h *handler) getManifest(w http.ResponseWriter, r *http.Request, t target, _ string) {
@@ -216,7 +215,7 @@ func (h *handler) release(r *http.Request, t target, m *registry.Manifest) (*reg
 	if err != nil {
 		return nil, bad(err)
 	}
-	if string(im.Manifest.ID) != t.repo || store.TagOf(im.Manifest.Version) != t.ref {
+	if string(im.Manifest.ID) != t.repo || artifact.TagOf(im.Manifest.Version) != t.ref {
 		return nil, bad(fmt.Errorf("this is %s %s, and the tag is %s:%s", im.Manifest.ID, im.Manifest.Version, t.repo, t.ref))
 	}
 	rec, err := index.RecordOf(r.Context(), blobs, im, h.o.Now())
