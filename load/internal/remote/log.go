@@ -74,7 +74,7 @@ func attr(a frame.Attr, depth int) slog.Attr {
 		v = slog.DurationValue(time.Duration(n))
 	case a.Kind == "time" && whole:
 		v = slog.TimeValue(time.Unix(0, n))
-	case whole:
+	case whole && v.Kind() == slog.KindUint64: // CBOR has one form for small numbers of both
 		v = slog.Int64Value(n)
 	}
 	return slog.Attr{Key: a.Key, Value: v}

@@ -1,0 +1,163 @@
+package process
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/plugstead/plugstead/internal/frame"
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/internal/remote"
+)
+
+// outputGrace is how long output is read after the program has ended. Only a program
+// that it left behind can still hold the pipe.
+const outputGrace = 250 * time.Millisecond
+
+// child is a running program. It is reaped in every case.
+type child struct {
+	cmd  *exec.Cmd
+	in   *os.File // the host reads
+	out  *os.File // the host writes
+	tree tree     // the program and what it started
+
+	mu     sync.Mutex
+	reaped bool
+	status error  // of Wait; read after exited
+
+	hint   remote.Hint
+	exited chan struct{} // closed when the program is reaped and its output is read
+}
+
+// pipes are the ends of the child; the host closes its copies after the start.
+type pipes struct{ in, out, stdout, stderr *os.File }
+
+func (p pipes) close() {
+	for _, f := range []*os.File{p.in, p.out, p.stdout, p.stderr} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// launch starts the program. All that it does after that is on its own goroutines,
+// which end when the program does.
+func launch(path string, im load.Image, s load.Spec) (*child, error) {
+	var host, theirs pipes
+	var errs [4]error
+	theirs.in, host.out, errs[0] = os.Pipe()
+	host.in, theirs.out, errs[1] = os.Pipe()
+	host.stdout, theirs.stdout, errs[2] = os.Pipe()
+	host.stderr, theirs.stderr, errs[3] = os.Pipe()
+	defer theirs.close()
+	for _, err := range errs {
+		if err != nil {
+			host.close()
+			return nil, err
+		}
+	}
+	enlarge(host.out)
+	enlarge(theirs.out)
+	c := &child{in: host.in, out: host.out, exited: make(chan struct{})}
+	c.cmd = exec.Command(path)
+	c.cmd.Dir = im.Tree
+	c.cmd.Stdout, c.cmd.Stderr = theirs.stdout, theirs.stderr
+	c.cmd.Env = append(remote.Environ(s.Grants),
+		"PLUGSTEAD_PROTOCOL="+strconv.Itoa(frame.Version), "PLUGSTEAD_PLUGIN="+string(im.Manifest.ID))
+	undo, err := c.tree.prepare(c.cmd, theirs.in, theirs.out)
+	if err == nil {
+		started := make(chan error)
+		go c.run(started, host, s.Logger())
+		err = <-started
+		undo()
+	}
+	if err != nil {
+		host.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// run starts the program and waits for its end. It keeps its thread: on Linux the
+// program is killed when the thread that started it ends.
+func (c *child) run(started chan<- error, host pipes, log *slog.Logger) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := c.cmd.Start()
+	if err == nil {
+		if err = c.tree.adopt(c.cmd.Process); err != nil {
+			_ = c.cmd.Process.Kill() // it is not running under our rules
+			_ = c.cmd.Wait()
+		}
+	}
+	started <- err
+	if err != nil {
+		return
+	}
+	var output sync.WaitGroup
+	output.Go(func() { c.copy(host.stdout, &remote.Lines{Log: log, Level: slog.LevelInfo, Stream: "stdout"}) })
+	output.Go(func() {
+		c.copy(host.stderr, &remote.Lines{Log: log, Level: slog.LevelWarn, Stream: "stderr", Each: c.hint.Note})
+	})
+	c.reap()
+	until := time.Now().Add(outputGrace)
+	for _, f := range []*os.File{host.stdout, host.stderr} {
+		_ = f.SetReadDeadline(until) // where files have none, all who could hold the pipe are dead
+	}
+	output.Wait()
+	host.stdout.Close()
+	host.stderr.Close()
+	c.out.Close()
+	close(c.exited)
+}
+
+func (c *child) copy(f *os.File, l *remote.Lines) {
+	_, _ = io.CopyBuffer(l, struct{ io.Reader }{f}, make([]byte, 4<<10)) // ends with the pipe
+	l.Flush()
+}
+
+// reap waits for the end of the program and ends what it has started.
+func (c *child) reap() {
+	held := waitExited(c.cmd.Process)
+	if held {
+		c.mu.Lock()
+		c.tree.kill()
+		c.mu.Unlock()
+	}
+	err := c.cmd.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reaped, c.status = true, err
+	if !held {
+		c.tree.kill()
+	}
+	c.tree.close()
+}
+
+// kill ends the program and what it has started. It does nothing once it is reaped,
+// when its number may belong to another.
+func (c *child) kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.reaped {
+		c.tree.kill()
+		_ = c.cmd.Process.Kill() // it may have ended just now
+	}
+}
+
+// ending says in words how the program ended. It is called after exited.
+func (c *child) ending() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	text := "ended without being asked to"
+	if c.status != nil {
+		text = fmt.Sprintf("ended with %v", c.status)
+	}
+	return text + c.hint.After()
+}

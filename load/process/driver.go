@@ -1,0 +1,102 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/plugstead/plugstead/contract"
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/manifest"
+)
+
+// Driver is the runtime of plugins that are programs. The zero value is ready.
+type Driver struct {
+	StartTimeout time.Duration // from the start of the program until the plugin is open; default 30 s
+	StopTimeout  time.Duration // of Stop, Health, Quiesce and Reconfigure with a context without deadline; default 10 s
+	KillAfter    time.Duration // that Close waits for the program to end by itself; default 2 s
+}
+
+var _ load.Driver = Driver{}
+
+// Runtime returns manifest.RuntimeProcess.
+func (Driver) Runtime() string { return manifest.RuntimeProcess }
+
+func (d Driver) withDefaults() Driver {
+	if d.StartTimeout == 0 {
+		d.StartTimeout = 30 * time.Second
+	}
+	if d.StopTimeout == 0 {
+		d.StopTimeout = 10 * time.Second
+	}
+	if d.KillAfter == 0 {
+		d.KillAfter = 2 * time.Second
+	}
+	return d
+}
+
+// Prepare checks that the image has a program for this platform. A missing one is a
+// FailedPrecondition error.
+func (Driver) Prepare(_ context.Context, im load.Image) error {
+	_, err := program(im)
+	return err
+}
+
+// program returns the path of the program.
+func program(im load.Image) (string, error) {
+	here := manifest.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH}
+	entry, ok := im.Manifest.Runtimes.Entry(manifest.RuntimeProcess, here)
+	if !ok {
+		return "", contract.Errorf(contract.FailedPrecondition, "plugin %s has no program for %s", im.Manifest.ID, here)
+	}
+	entry = filepath.FromSlash(entry)
+	if !filepath.IsAbs(im.Tree) || !filepath.IsLocal(entry) {
+		return "", contract.Errorf(contract.InvalidArgument, "plugin %s: program %q in folder %q: want a path below an absolute folder", im.Manifest.ID, entry, im.Tree)
+	}
+	path := filepath.Join(im.Tree, entry)
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", contract.Errorf(contract.FailedPrecondition, "plugin %s: program: %w", im.Manifest.ID, err)
+	}
+	if !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode()&0o111 == 0 {
+		return "", contract.Errorf(contract.FailedPrecondition, "plugin %s: %s is no executable file", im.Manifest.ID, path)
+	}
+	return path, nil
+}
+
+// Start starts the program, checks what it says of itself and opens the plugin. When
+// that fails the error holds what the program printed last.
+func (d Driver) Start(ctx context.Context, im load.Image, s load.Spec) (load.Instance, error) {
+	d = d.withDefaults()
+	path, err := program(im)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, contract.AsError(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.StartTimeout)
+	defer cancel()
+	p, err := launch(path, im, s)
+	if err != nil {
+		return nil, contract.Errorf(contract.FailedPrecondition, "start %s: %w", im.Manifest.ID, err)
+	}
+	i := newInstance(d, p, im, s)
+	if err := i.handshake(ctx, s); err != nil {
+		i.asked.Store(true)
+		if ctx.Err() != nil {
+			p.kill()
+		}
+		i.end(d.KillAfter)
+		<-i.done
+		e := contract.AsError(fmt.Errorf("start %s: %w", im.Manifest.ID, err))
+		if e.Code != contract.Unknown {
+			return nil, e
+		}
+		return nil, contract.Errorf(contract.FailedPrecondition, "%w (the program %s)", e, p.ending())
+	}
+	return i, nil
+}
