@@ -168,7 +168,6 @@ func (s *server) take(b *frame.Buf) error {
 }
 
 func (s *server) open(ctx context.Context, b *frame.Buf) {
-	defer close(s.ready)
 	_, config, m, err := frame.ParseOpen(b.Body(), contract.CBOR)
 	if err == nil && m.Plugin != s.reg.ID {
 		err = contract.Errorf(contract.NotFound, "this program runs plugin %s, not %.200s", s.reg.ID, m.Plugin)
@@ -176,6 +175,7 @@ func (s *server) open(ctx context.Context, b *frame.Buf) {
 	if err == nil {
 		s.plugin, err = s.reg.Serve(ctx, newEnv(s, m, s.log), m, config)
 	}
+	close(s.ready) // before the answer: the host may ask at once after it
 	s.answer(b.ID(), err)
 }
 

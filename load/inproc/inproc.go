@@ -65,6 +65,9 @@ func find(im load.Image) (*guest.Registration, error) {
 
 // Start opens the plugin. Every start makes a new instance with a state of its own.
 func (Driver) Start(ctx context.Context, im load.Image, s load.Spec) (load.Instance, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, contract.AsError(err)
+	}
 	r, err := find(im)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ type child struct {
 
 	mu     sync.Mutex
 	reaped bool
-	status error  // of Wait; read after exited
+	status error // of Wait; read after exited
 
 	hint   remote.Hint
 	exited chan struct{} // closed when the program is reaped and its output is read

@@ -1,0 +1,29 @@
+package loadtest_test
+
+import (
+	"testing"
+
+	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/inproc"
+	"github.com/plugstead/plugstead/load/loadtest"
+	"github.com/plugstead/plugstead/load/process"
+	"github.com/plugstead/plugstead/load/wasm"
+	"github.com/plugstead/plugstead/manifest"
+)
+
+func TestMain(m *testing.M) { loadtest.Main(m) }
+
+func image(runtime string) func(testing.TB, manifest.ID) load.Image {
+	return func(t testing.TB, id manifest.ID) load.Image { return loadtest.Image(t, runtime, id) }
+}
+
+var targets = map[string]loadtest.Target{
+	"inproc":  {Driver: inproc.Driver{}, Image: image(manifest.RuntimeInproc), Folder: true, Streams: true},
+	"process": {Driver: process.Driver{}, Image: image(manifest.RuntimeProcess), Apart: true, Folder: true, Ends: true},
+	"wasm":    {Driver: wasm.Driver{}, Image: image(manifest.RuntimeWasm), Apart: true},
+	"wasm2":   {Driver: wasm.Driver{Instances: 2}, Image: image(manifest.RuntimeWasm), Apart: true},
+}
+
+func TestInproc(t *testing.T)  { loadtest.Run(t, targets["inproc"]) }
+func TestProcess(t *testing.T) { loadtest.Run(t, targets["process"]) }
+func TestWasm(t *testing.T)    { loadtest.Run(t, targets["wasm"]) }
