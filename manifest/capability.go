@@ -60,15 +60,20 @@ func validNet(what string) bool {
 	if n, err := strconv.Atoi(port); port != "*" && (err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != port) {
 		return false
 	}
-	if bare, ok := strings.CutPrefix(host, "["); ok {
-		_, err := netip.ParseAddr(strings.TrimSuffix(bare, "]"))
-		return err == nil && strings.HasSuffix(host, "]")
+	if strings.HasPrefix(host, "[") {
+		// One address has one text. A zone is of one machine only, and may hold anything.
+		a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		return err == nil && a.Is6() && a.Zone() == "" && host == "["+a.String()+"]"
 	}
 	return len(host) <= 253 && hostPattern.MatchString(host)
 }
 
-// Describe says c in plain words.
+// Describe says c in plain words. Of a capability that [ParseCapability] refuses it
+// returns the text, quoted.
 func (c Capability) Describe() string {
+	if _, err := ParseCapability(string(c)); err != nil {
+		return strconv.Quote(string(c))
+	}
 	kind, what, _ := strings.Cut(string(c), ":")
 	switch kind {
 	case "net":
@@ -85,8 +90,6 @@ func (c Capability) Describe() string {
 		return "read the environment variable " + what
 	case "host":
 		return "use the application's service " + what
-	case "run":
-		return "run the program " + what
 	}
-	return string(c)
+	return "run the program " + what
 }

@@ -1,22 +1,25 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Error is one mistake in a manifest.
 type Error struct {
 	File         string
 	Line, Column int    // from 1; 0: unknown
-	Key          string // path of the key, dots between
+	Key          string // path of the key, dots between; may hold anything, see Error
 	Msg          string
 	Hint         string // what was probably meant, or ""
 	cause        error
 }
 
-// Error returns file:line:column, the key, what is wrong and the hint.
+// Error returns file:line:column, the key, what is wrong and the hint. A key that is
+// long or has characters that do not print is quoted, so the text is safe to show.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.File)
@@ -25,7 +28,7 @@ func (e *Error) Error() string {
 	}
 	b.WriteString(": ")
 	if e.Key != "" {
-		b.WriteString(e.Key + ": ")
+		b.WriteString(showKey(e.Key) + ": ")
 	}
 	b.WriteString(e.Msg)
 	if e.Hint != "" {
@@ -34,10 +37,20 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+func showKey(k string) string {
+	if len(k) > 300 || strings.ContainsFunc(k, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Sprintf("%.200q", k)
+	}
+	return k
+}
+
 // Unwrap returns what a lower level said, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Errors are all mistakes of one manifest, in the order of lines.
+// maxErrors is how many mistakes of one manifest are reported.
+const maxErrors = 50
+
+// Errors are the mistakes of one manifest in the order of lines, the first 50.
 type Errors []*Error
 
 // Error returns one mistake a line.
@@ -58,13 +71,18 @@ func (e Errors) Unwrap() []error {
 	return out
 }
 
+// full reports whether looking for further mistakes is of no use.
+func (e Errors) full() bool { return len(e) >= maxErrors }
+
 // result returns the mistakes sorted, or nil if there are none.
 func (e Errors) result() error {
 	if len(e) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(e, func(a, b *Error) int { return a.Line - b.Line })
-	return e
+	slices.SortStableFunc(e, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return e[:min(len(e), maxErrors)]
 }
 
 // nearest returns the candidate with the fewest edits from s, if they are few.

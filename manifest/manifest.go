@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -110,16 +111,35 @@ func (r Runtimes) Platforms() []Platform {
 }
 
 // Parse reads a plugin.json and validates it. Unknown, repeated and case-variant
-// keys are errors.
+// keys and null are errors. It returns an [*Error] if b is not of the form, [Errors]
+// if it says something wrong.
 func Parse(b []byte) (*Manifest, error) {
 	m := new(Manifest)
-	if err := strictjson.Unmarshal(b, m, strictjson.Limits{Size: MaxJSON, Depth: 16}); err != nil {
+	err := strictjson.Unmarshal(b, m, strictjson.Limits{Size: MaxJSON, Depth: 16, RefuseNull: true})
+	if err == nil {
+		err = rangesWritten(b)
+	}
+	if err != nil {
 		return nil, &Error{File: "plugin.json", Msg: err.Error(), cause: err}
 	}
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// rangesWritten refuses a need without a range, which would read as every version.
+func rangesWritten(b []byte) error {
+	var m struct{ Requires, Conflicts []struct{ Range *string } }
+	if err := json.Unmarshal(b, &m); err != nil {
+		return err
+	}
+	for _, n := range slices.Concat(m.Requires, m.Conflicts) {
+		if n.Range == nil {
+			return fmt.Errorf("requires and conflicts: %w: a range is missing", ErrSyntax)
+		}
+	}
+	return nil
 }
 
 // JSON returns the canonical plugin.json: keys in the order of the fields, map

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/plugstead/plugstead/version"
 )
 
 const (
@@ -59,7 +62,10 @@ func TestSchemaSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	beyond := []string{"alias.yaml", "two-documents.yaml", "twice.yaml", "self.yaml"}
+	beyond := []string{
+		"alias.yaml", "two-documents.yaml", "twice.yaml", "self.yaml", "tag.yaml", "merge.yaml", "syntax.yaml",
+		"host-empty.yaml", "point-version.yaml",
+	}
 	for _, dir := range []string{"valid/", "invalid/"} {
 		entries, err := os.ReadDir(vectorDir + dir)
 		if err != nil {
@@ -83,3 +89,49 @@ func TestSchemaSamples(t *testing.T) {
 		}
 	}
 }
+
+// TestSchemaPatterns makes up texts and asks schema and parser. The schema may not
+// refuse what the parser takes; where exact is set both must agree.
+func TestSchemaPatterns(t *testing.T) {
+	for def, c := range map[string]struct {
+		parts string // to build texts from, a space between
+		exact bool
+		valid func(s string) bool
+	}{
+		"id":         {"a b1 / / . _ - -- __ A", true, func(s string) bool { _, err := ParseID(s); return err == nil }},
+		"point":      {"a b1 acme.dev / . _ - A", true, func(s string) bool { return CheckPointID(s) == nil }},
+		"path":       {`a / / . .. \ : con COM1 .txt é "`, true, func(s string) bool { return checkPath(s) == nil }},
+		"range":      {"1 0 2.3 1.2.3 -rc.1 +b x * > = >= < ^ ~ || | , _ _ - . 01", true, validRange},
+		"capability": {"net: fs: ro: rw: env: host: run: a.b * . 443 :443 :* [::1] / - _ HOME", true, validCapabilityText},
+		"link":       {"https:// http:// HTTP:// ftp:// git.example.org / ? # : 80 @ a %20 ..", false, validLink},
+	} {
+		s, err := jsonschema.NewCompiler().Compile(schemaFile + "#/$defs/" + def)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rnd := rand.New(rand.NewPCG(5, 6))
+		parts, accepted := strings.Fields(c.parts), 0
+		for range 30000 {
+			var b strings.Builder
+			for range 1 + rnd.IntN(7) {
+				b.WriteString(parts[rnd.IntN(len(parts))])
+			}
+			text := strings.ReplaceAll(b.String(), "_", map[bool]string{true: " ", false: "_"}[def == "range"])
+			parser, schema := c.valid(text), s.Validate(text) == nil
+			if parser {
+				accepted++
+			}
+			if parser != schema && (parser || c.exact) {
+				t.Errorf("%s %q: parser %v, schema %v", def, text, parser, schema)
+				break
+			}
+		}
+		if accepted < 50 {
+			t.Errorf("%s: only %d texts were valid", def, accepted)
+		}
+	}
+}
+
+func validRange(s string) bool { _, err := version.ParseRange(s); return err == nil }
+
+func validCapabilityText(s string) bool { _, err := ParseCapability(s); return err == nil }

@@ -3,13 +3,14 @@ package manifest
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/plugstead/plugstead/version"
 )
 
 // Limits of a manifest.
@@ -20,8 +21,7 @@ const (
 	maxLicense      = 200
 	maxLink         = 500
 	maxList         = 200 // entries of any list or map
-	maxPath         = 300 // bytes
-	maxStateVersion = 1 << 30
+	maxStateVersion = 9999
 )
 
 var (
@@ -67,12 +67,7 @@ func (v *validator) manifest(m *Manifest) {
 	v.texts(m)
 	v.links(m.Links)
 	v.provides(m.Provides)
-	for _, app := range sortedKeys(m.Host) {
-		if !validPart(app) {
-			v.add("host."+app, "", "not the name of an application: want lower-case letters and digits")
-		}
-	}
-	v.limit("host", len(m.Host))
+	v.host(m.Host)
 	v.needs("requires", m.ID, m.Requires)
 	v.needs("conflicts", m.ID, m.Conflicts)
 	v.runtimes(m.Runtimes)
@@ -83,9 +78,26 @@ func (v *validator) manifest(m *Manifest) {
 	}
 }
 
-func (v *validator) limit(key string, n int) {
-	if n > maxList {
-		v.add(key, "", "%d entries, more than the limit of %d", n, maxList)
+// limit reports whether so many entries are allowed. Lists beyond it are not looked
+// into: comparing each entry with all others would take hours.
+func (v *validator) limit(key string, n, most int) bool {
+	if n > most {
+		v.add(key, "", "%d entries, more than the limit of %d", n, most)
+	}
+	return n <= most
+}
+
+func (v *validator) host(host map[string]version.Range) {
+	if !v.limit("host", len(host), maxList) {
+		return
+	}
+	for _, app := range sortedKeys(host) {
+		if !validPart(app) {
+			v.add("host."+app, "", "not the name of an application: want lower-case letters, digits, and . _ - between them")
+		}
+		if host[app].IsEmpty() {
+			v.add("host."+app, "", "no version is in the range %s", host[app])
+		}
 	}
 }
 
@@ -94,15 +106,15 @@ func (v *validator) texts(m *Manifest) {
 	if m.License != "" && (len(m.License) > maxLicense || !licensePattern.MatchString(m.License)) {
 		v.add("license", "", "%.40q is no SPDX licence expression", m.License)
 	}
-	if len(m.Keywords) > MaxKeywords {
-		v.add("keywords", "", "%d keywords, more than the limit of %d", len(m.Keywords), MaxKeywords)
+	if !v.limit("keywords", len(m.Keywords), MaxKeywords) {
+		return
 	}
 	for i, k := range m.Keywords {
 		if len(k) > maxKeyword || !keywordPattern.MatchString(k) {
-			v.add("keywords", "", "%.60q: want lower-case letters and digits, at most %d", k, maxKeyword)
+			v.add("keywords", "", "%.60q: want lower-case letters and digits, at most %d bytes", k, maxKeyword)
 		}
 		if slices.Contains(m.Keywords[:i], k) {
-			v.add("keywords", "", "%s twice", k)
+			v.add("keywords", "", "%.60q twice", k)
 		}
 	}
 }
@@ -127,15 +139,23 @@ func (v *validator) links(links map[string]string) {
 			v.add("links."+kind, nearest(kind, linkKinds), "unknown kind of link")
 			continue
 		}
-		u, err := url.Parse(links[kind])
-		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" || len(links[kind]) > maxLink {
+		if !validLink(links[kind]) {
 			v.add("links."+kind, "", "%.100q is no http or https address", links[kind])
 		}
 	}
 }
 
+// validLink accepts an address that is safe to show and to follow.
+func validLink(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= maxLink && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
 func (v *validator) provides(list []PointRef) {
-	v.limit("provides", len(list))
+	if !v.limit("provides", len(list), maxList) {
+		return
+	}
 	for i, p := range list {
 		v.check("provides."+p.ID, CheckPointID(p.ID))
 		if p.Major < 0 || p.Minor < 0 || p.Major > 9999 || p.Minor > 9999 {
@@ -148,7 +168,9 @@ func (v *validator) provides(list []PointRef) {
 }
 
 func (v *validator) needs(key string, self ID, list []Need) {
-	v.limit(key, len(list))
+	if !v.limit(key, len(list), maxList) {
+		return
+	}
 	for i, n := range list {
 		at := key + "." + string(n.ID)
 		if _, err := ParseID(string(n.ID)); err != nil {
@@ -179,7 +201,9 @@ func (v *validator) runtimes(r Runtimes) {
 	if len(r.Process.Platforms) == 0 {
 		v.add("runtimes.process.platforms", "", "name at least one platform")
 	}
-	v.limit("runtimes.process.platforms", len(r.Process.Platforms))
+	if !v.limit("runtimes.process.platforms", len(r.Process.Platforms), maxList) {
+		return
+	}
 	for _, p := range sortedKeys(r.Process.Platforms) {
 		at := "runtimes.process.platforms." + p
 		_, err := ParsePlatform(p)
@@ -189,9 +213,13 @@ func (v *validator) runtimes(r Runtimes) {
 }
 
 func (v *validator) paths(m *Manifest) {
-	v.limit("files", len(m.Files))
-	for _, f := range m.Files {
-		v.check("files", checkPath(f))
+	if v.limit("files", len(m.Files), maxList) {
+		for i, f := range m.Files {
+			v.check("files", checkPath(f))
+			if slices.Contains(m.Files[:i], f) {
+				v.add("files", "", "%.100q twice", f)
+			}
+		}
 	}
 	if m.Config != "" {
 		v.check("config", checkPath(m.Config))
@@ -199,28 +227,14 @@ func (v *validator) paths(m *Manifest) {
 }
 
 func (v *validator) capabilities(list []Capability) {
-	v.limit("capabilities", len(list))
+	if !v.limit("capabilities", len(list), maxList) {
+		return
+	}
 	for i, c := range list {
 		_, err := ParseCapability(string(c))
 		v.check("capabilities", err)
 		if slices.Contains(list[:i], c) {
-			v.add("capabilities", "", "%s twice", c)
+			v.add("capabilities", "", "%.100q twice", c)
 		}
 	}
-}
-
-// checkPath accepts a relative path with slashes that stays in its folder and
-// means the same on every system.
-func checkPath(s string) error {
-	switch {
-	case s == "":
-		return errors.New("a path is missing")
-	case len(s) > maxPath:
-		return fmt.Errorf("path of %d bytes, more than the limit of %d", len(s), maxPath)
-	case strings.ContainsAny(s, `\:*?"<>|`) || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
-		return fmt.Errorf("path %.100q: %w: use letters, digits and slashes", s, ErrSyntax)
-	case !fs.ValidPath(s) || s == ".":
-		return fmt.Errorf("path %.100q leaves the plugin folder or is not plain; write it relative, without . and ..", s)
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -14,6 +15,9 @@ import (
 
 // MaxYAML is the size of a plugin.yaml in bytes.
 const MaxYAML = 256 << 10
+
+// maxKey is the length of a key in bytes; no valid one is longer.
+const maxKey = maxPoint
 
 // ParseYAML reads a plugin.yaml; file names it in errors. It returns [Errors], one
 // for each mistake, with line, column and the nearest known key.
@@ -53,14 +57,16 @@ func parseNode(file string, b []byte) (*yaml.Node, error) {
 		if errors.Is(err, io.EOF) {
 			return nil, fail(nil, "empty file")
 		}
-		return nil, fail(nil, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, syntaxError(file, err)
 	}
-	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
-		return nil, fail(nil, "more than one document")
+	if err := d.Decode(&more); err != nil && !errors.Is(err, io.EOF) {
+		return nil, syntaxError(file, err)
+	} else if err == nil {
+		return nil, fail(&more, "more than one document")
 	}
 	root := doc.Content[0]
-	if n := findAlias(root); n != nil {
-		return nil, fail(n, "anchors and aliases are not allowed")
+	if n, what := findForbidden(root); n != nil {
+		return nil, fail(n, "%s are not allowed", what)
 	}
 	if root.Kind != yaml.MappingNode {
 		return nil, fail(root, "want keys and values, for example id: acme/hello")
@@ -68,16 +74,43 @@ func parseNode(file string, b []byte) (*yaml.Node, error) {
 	return root, nil
 }
 
-func findAlias(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		return n
-	}
-	for _, c := range n.Content {
-		if a := findAlias(c); a != nil {
-			return a
+// countsFromZero are the messages in which the YAML reader is a line behind: those of
+// its parser, not of its scanner.
+var countsFromZero = []string{
+	"did not find expected node content", "did not find expected key", "did not find expected '-' indicator",
+	"did not find expected ',' or ']'", "did not find expected ',' or '}'", "did not find expected <document start>",
+}
+
+// syntaxError finds the line that the message of the YAML reader begins with.
+func syntaxError(file string, err error) error {
+	msg := strings.TrimPrefix(err.Error(), "yaml: ")
+	e := &Error{File: file, Msg: msg, cause: err}
+	if line, rest, ok := strings.Cut(strings.TrimPrefix(msg, "line "), ": "); ok && line != msg {
+		if n, err := strconv.Atoi(line); err == nil {
+			e.Line, e.Column, e.Msg = n, 1, rest
+			if slices.Contains(countsFromZero, rest) {
+				e.Line++
+			}
 		}
 	}
-	return nil
+	return Errors{e}
+}
+
+// findForbidden finds what makes a text mean something else than it says. The
+// reader has bounded the depth.
+func findForbidden(n *yaml.Node) (at *yaml.Node, what string) {
+	switch {
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		return n, "anchors and aliases"
+	case n.Style&yaml.TaggedStyle != 0:
+		return n, "tags"
+	}
+	for _, c := range n.Content {
+		if at, what = findForbidden(c); at != nil {
+			return at, what
+		}
+	}
+	return nil, ""
 }
 
 type yamlDecoder struct {
@@ -106,7 +139,7 @@ func (d *yamlDecoder) pairs(path string, n *yaml.Node, known []string, each func
 		return
 	}
 	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && !d.errs.full(); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
 		at := k.Value
 		if path != "" {
@@ -116,6 +149,8 @@ func (d *yamlDecoder) pairs(path string, n *yaml.Node, known []string, each func
 		switch {
 		case k.Kind != yaml.ScalarNode:
 			d.wrong(path, k, "a key must be a text")
+		case len(k.Value) > maxKey:
+			d.wrong(path, k, "a key of %d bytes, more than the limit of %d", len(k.Value), maxKey)
 		case seen[k.Value]:
 			d.wrong(at, k, "key twice")
 		case known != nil && !slices.Contains(known, k.Value):
@@ -146,6 +181,10 @@ func (d *yamlDecoder) texts(path string, n *yaml.Node) []string {
 		return nil
 	}
 	var out []string
+	if len(n.Content) > maxList {
+		d.wrong(path, n, "%d entries, more than the limit of %d", len(n.Content), maxList)
+		return nil
+	}
 	for _, c := range n.Content {
 		out = append(out, d.text(path, c))
 	}
@@ -153,7 +192,7 @@ func (d *yamlDecoder) texts(path string, n *yaml.Node) []string {
 }
 
 func (d *yamlDecoder) bool(path string, n *yaml.Node) bool {
-	if n.Kind != yaml.ScalarNode || n.Value != "true" && n.Value != "false" {
+	if n.Tag != "!!bool" || n.Value != "true" && n.Value != "false" {
 		d.wrong(path, n, "want true or false")
 	}
 	return n.Value == "true"
@@ -161,7 +200,7 @@ func (d *yamlDecoder) bool(path string, n *yaml.Node) bool {
 
 func (d *yamlDecoder) number(path string, n *yaml.Node) int {
 	i, err := smallNumber(n.Value)
-	if n.Kind != yaml.ScalarNode || err != nil {
+	if n.Tag != "!!int" || err != nil {
 		d.wrong(path, n, "want a number from 0 to 9999")
 	}
 	return i
@@ -273,14 +312,16 @@ func (d *yamlDecoder) needs(path string, n *yaml.Node, options bool) []Need {
 			out = append(out, need)
 			return
 		}
+		ranged := false // lines cannot tell: acme/x.range may be another plugin
 		d.pairs(at, v, keys["requires.*"], func(k string, v *yaml.Node) {
 			if k == "range" {
-				need.Range = d.rng(at, v)
+				ranged = true
+				need.Range = d.rng(at+"."+k, v)
 			} else {
-				need.Optional = d.bool(at, v)
+				need.Optional = d.bool(at+"."+k, v)
 			}
 		})
-		if _, ok := d.lines[at+".range"]; !ok {
+		if !ranged {
 			d.wrong(at, v, "a range is missing")
 		}
 		out = append(out, need)

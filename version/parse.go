@@ -78,6 +78,9 @@ func parseAlternative(s string) (i interval, named []Version, err error) {
 		// An operator may stand apart from its version.
 		if strings.Trim(f, "<>=^~") == "" && i+1 < len(fields) {
 			i++
+			if strings.ContainsRune("<>=^~", rune(fields[i][0])) {
+				return whole, nil, fmt.Errorf("a version is missing behind %q", f)
+			}
 			f += fields[i]
 		}
 		b, v, err := parseBound(f)
