@@ -139,6 +139,9 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 		Sources: o.Sources, Blobs: filepath.Join(h.dir.Path(), "blobs"), Dir: h.dir, Policy: o.Policy,
 		Host: facts, Running: h.running, Events: o.Events.Update,
 	}
+	if len(drivers) > 0 {
+		h.up.Prepare = h.set.Prepare
+	}
 	return h, nil
 }
 

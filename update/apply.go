@@ -150,8 +150,8 @@ func (u *Updater) add(ctx context.Context, tx *install.Tx, b artifact.Blobs, p *
 		if err != nil {
 			return lock, err
 		}
-		if set := u.running(); set != nil {
-			if err := set.Prepare(ctx, u.image(r)); err != nil {
+		if u.Prepare != nil {
+			if err := u.Prepare(ctx, u.image(r)); err != nil {
 				return lock, err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/install"
+	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/supervise"
@@ -39,6 +40,9 @@ type Updater struct {
 	// Running returns the plugins that run, to be swapped by a change. Nil, or
 	// returning nil: a change is one of the folder only.
 	Running func() *supervise.Set
+	// Prepare does the slow work of a first start, compiling for example, before the
+	// switch. It starts nothing. Nil: the first start does it.
+	Prepare func(context.Context, load.Image) error
 	Events  Events
 }
 

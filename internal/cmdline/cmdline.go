@@ -112,6 +112,7 @@ func Program(c *cobra.Command) string {
 // command it fails and names the nearest one.
 func Group(c *cobra.Command) *cobra.Command {
 	c.SilenceUsage, c.SilenceErrors = true, true
+	c.SuggestionsMinimumDistance = 2
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil

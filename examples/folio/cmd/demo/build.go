@@ -20,9 +20,9 @@ const minPages = 20
 // dependencies in the module cache.
 func (d *demo) collect(ctx context.Context) (string, error) {
 	d.docs = d.path("docs")
-	n := 0
+	names := map[string]bool{}
 	add := func(from, as string) error {
-		n++
+		names[as] = true
 		return copyFile(from, filepath.Join(d.docs, as))
 	}
 	for _, dir := range []string{"docs", "."} {
@@ -45,7 +45,7 @@ func (d *demo) collect(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	own := n
+	own := len(names)
 	for _, module := range []string{".", "cmd"} {
 		cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Path}}\t{{.Dir}}", "all")
 		cmd.Dir = filepath.Join(d.repo, module)
@@ -64,10 +64,10 @@ func (d *demo) collect(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	if n < minPages {
-		return "", fmt.Errorf("only %d documents", n)
+	if len(names) < minPages {
+		return "", fmt.Errorf("only %d documents", len(names))
 	}
-	return fmt.Sprintf("%d of the project, %d of its dependencies", own, n-own), nil
+	return fmt.Sprintf("%d of the project, %d of its dependencies", own, len(names)-own), nil
 }
 
 func (d *demo) build(out string) func(context.Context) (string, error) {

@@ -7,6 +7,12 @@ require (
 	github.com/plugstead/plugstead v0.0.0
 )
 
+require (
+	github.com/fxamacker/cbor/v2 v2.9.6 // indirect
+	github.com/x448/float16 v0.8.4 // indirect
+	golang.org/x/net v0.62.0
+)
+
 replace (
 	folio.example.org => ../..
 	github.com/plugstead/plugstead => ../../../..

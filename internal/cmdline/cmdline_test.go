@@ -1,0 +1,118 @@
+package cmdline_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/internal/cmdline"
+	"github.com/plugstead/plugstead/registry/client"
+)
+
+func TestReferenceListsEveryCode(t *testing.T) {
+	b, err := os.ReadFile("../../docs/reference/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exits, err := os.ReadFile("../../docs/reference/exit-codes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for code, c := range cmdline.Codes {
+		if !strings.Contains(string(b), fmt.Sprintf("| %s | %d | %s |", code, c.Exit, c.Meaning)) {
+			t.Errorf("docs/reference/errors.md lacks %s, %d, %s", code, c.Exit, c.Meaning)
+		}
+		if !strings.Contains(string(exits), fmt.Sprintf("| %d |", c.Exit)) {
+			t.Errorf("docs/reference/exit-codes.md lacks %d", c.Exit)
+		}
+		rows++
+	}
+	if n := strings.Count(string(b), "\n| E"); n != rows {
+		t.Errorf("the page has %d rows, the table %d", n, rows)
+	}
+}
+
+func root(run func() (cmdline.Outcome, error)) (*cobra.Command, *bytes.Buffer) {
+	out := new(bytes.Buffer)
+	c := cmdline.Group(&cobra.Command{Use: "prog"})
+	cmdline.JSONFlag(c)
+	g := cmdline.Group(&cobra.Command{Use: "plugin"})
+	g.AddCommand(&cobra.Command{Use: "install", Args: cmdline.Args(cobra.ExactArgs(1)), RunE: cmdline.Run(func(*cobra.Command, []string) (cmdline.Outcome, error) { return run() })})
+	c.AddCommand(g)
+	c.SetOut(out)
+	c.SetErr(out)
+	return c, out
+}
+
+func TestMistypedCommands(t *testing.T) {
+	for args, want := range map[string]string{
+		"plugin instal x":      "unknown command \"instal\"\nhint: prog plugin install\ncode: E0001",
+		"plugin nothing":       "hint: prog plugin --help",
+		"plugin install":       "accepts 1 arg(s)",
+		"plugin install --bad": "unknown flag: --bad",
+		"plugn":                "hint: prog plugin",
+	} {
+		c, _ := root(nil)
+		c.SetArgs(strings.Fields(args))
+		err := c.Execute()
+		if err == nil || !strings.Contains(err.Error(), want) || cmdline.ExitCode(err) != cmdline.ExitUsage {
+			t.Errorf("%s: %v, exit %d", args, err, cmdline.ExitCode(err))
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	for name, c := range map[string]struct {
+		outcome cmdline.Outcome
+		err     error
+		want    string
+		exit    int
+	}{
+		"result":  {cmdline.Outcome{Result: []int{1}, Changed: true}, nil, `{"schema":"plugstead.cli/v1","command":"install","ok":true,"changed":true,"result":[1],"error":null}`, 0},
+		"pending": {cmdline.Outcome{Exit: cmdline.ExitPending}, nil, `{"schema":"plugstead.cli/v1","command":"install","ok":true,"changed":false,"result":null,"error":null}`, 10},
+		"error": {cmdline.Outcome{}, fmt.Errorf("a/b: %w", client.ErrUnreachable),
+			`{"schema":"plugstead.cli/v1","command":"install","ok":false,"changed":false,"result":null,"error":{"code":"E0402","message":"a/b: registry cannot be reached","hint":"check the address in PLUGSTEAD_REGISTRY, then try again"}}`, 6},
+	} {
+		cmd, out := root(func() (cmdline.Outcome, error) { return c.outcome, c.err })
+		cmd.SetArgs([]string{"plugin", "install", "x", "--json"})
+		err := cmd.Execute()
+		var got bytes.Buffer
+		if err := json.Compact(&got, out.Bytes()); err != nil {
+			t.Fatalf("%s: %v", out, err)
+		}
+		if got.String() != c.want || cmdline.ExitCode(err) != c.exit {
+			t.Errorf("%s:\n got %s, exit %d\nwant %s, exit %d", name, got.String(), cmdline.ExitCode(err), c.want, c.exit)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	e := cmdline.Explain("folio plugin", fmt.Errorf("x: %w", index.ErrNotFound))
+	if e.Code != "E0201" || e.Hint != "folio plugin search" || e.Exit() != cmdline.ExitNoSolution || !errors.Is(e, index.ErrNotFound) {
+		t.Errorf("%+v", e)
+	}
+	if again := cmdline.Explain("other", e); again != e {
+		t.Error("an explained error was explained again")
+	}
+	e = cmdline.Explain("x", errors.New("odd \x1b[31m\x9b\u202e\x07 text"))
+	if e.Code != "E0000" || strings.ContainsAny(e.Error(), "\x1b\x07\u202e\u009b") {
+		t.Errorf("%q", e.Error())
+	}
+	codes := []cmdline.Code{}
+	for c := range cmdline.Codes {
+		codes = append(codes, c)
+	}
+	slices.Sort(codes)
+	if codes[0] != "E0000" || cmdline.ExitCode(nil) != 0 || cmdline.ExitCode(errors.New("x")) != 1 || cmdline.ExitCode(cmdline.Exit(7)) != 7 {
+		t.Error("exit codes")
+	}
+}
