@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -19,7 +20,7 @@ import (
 )
 
 // maxReadme is the number of bytes of a README that are shown.
-const maxReadme = 128 << 10
+const maxReadme = 64 << 10
 
 // idPrefix keeps the ids that a README makes apart from ours.
 const idPrefix = "readme-"
@@ -41,7 +42,7 @@ var markdown = goldmark.New(
 var sanitiser = newSanitiser()
 
 var (
-	hrefPattern  = regexp.MustCompile(`^(?:https?://|mailto:|#` + idPrefix + `)`)
+	hrefPattern  = regexp.MustCompile(`^(?i:https?://|mailto:|#` + idPrefix + `)`)
 	idPattern    = regexp.MustCompile(`^` + idPrefix + `[A-Za-z0-9_-]+$`)
 	startPattern = regexp.MustCompile(`^[0-9]{1,9}$`)
 	alignPattern = regexp.MustCompile(`^(?:left|right|center)$`)
@@ -72,9 +73,12 @@ var boxes = strings.NewReplacer(
 )
 
 // renderReadme makes safe HTML of Markdown by a stranger. cut tells that only the
-// beginning is shown.
+// beginning is shown. What would take too long to render is shown as it was written.
 func renderReadme(source string) (out template.HTML, cut bool, err error) {
 	source, cut = shorten(strings.ToValidUTF8(source, "\uFFFD"), maxReadme)
+	if !rendersFast(source) {
+		return template.HTML(`<pre class="plain" tabindex="0">` + template.HTMLEscapeString(source) + `</pre>`), cut, nil
+	}
 	var b bytes.Buffer
 	if err := markdown.Convert([]byte(source), &b); err != nil {
 		return "", false, fmt.Errorf("render readme: %w", err)
@@ -106,6 +110,7 @@ type tamer struct{}
 func (tamer) Transform(doc *ast.Document, reader text.Reader, _ parser.Context) {
 	var images []*ast.Image
 	var links []*ast.Link
+	var bare []*ast.AutoLink
 	ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
@@ -123,6 +128,8 @@ func (tamer) Transform(doc *ast.Document, reader text.Reader, _ parser.Context) 
 			return ast.WalkSkipChildren, nil
 		case *ast.Link:
 			links = append(links, n)
+		case *ast.AutoLink:
+			bare = append(bare, n)
 		}
 		return ast.WalkContinue, nil
 	})
@@ -131,6 +138,11 @@ func (tamer) Transform(doc *ast.Document, reader text.Reader, _ parser.Context) 
 	}
 	for _, n := range links {
 		tameLink(n)
+	}
+	for _, n := range bare {
+		if n.AutoLinkType == ast.AutoLinkURL && !elsewhere(n.URL(reader.Source())) {
+			n.Parent().ReplaceChild(n.Parent(), n, ast.NewString(n.Label(reader.Source())))
+		}
 	}
 }
 
@@ -198,10 +210,15 @@ func tameLink(n *ast.Link) {
 
 // elsewhere reports whether an address names another site or a mailbox.
 func elsewhere(dest []byte) bool {
-	for _, scheme := range []string{"https://", "http://", "mailto:"} {
-		if len(dest) > len(scheme) && strings.EqualFold(string(dest[:len(scheme)]), scheme) {
-			return true
-		}
+	u, err := url.Parse(string(dest))
+	if err != nil {
+		return false
+	}
+	switch u.Scheme {
+	case "http", "https":
+		return u.Hostname() != ""
+	case "mailto":
+		return u.Opaque != ""
 	}
 	return false
 }

@@ -77,9 +77,8 @@ func secure(next http.Handler) http.Handler {
 type page struct {
 	Title       string
 	Description string
-	Query       string // text for the search box at the top
-	Front       bool   // the page has its own search form
-	Hidden      bool   // not for search engines
+	Front       bool // the page has its own search form
+	Hidden      bool // not for search engines
 	Data        any
 }
 
