@@ -2,8 +2,11 @@ package manifest_test
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/plugstead/plugstead/manifest"
 )
@@ -79,6 +82,16 @@ func TestParseRefuses(t *testing.T) {
 		"unknown key":      strings.Replace(ok, `"id"`, `"x":1,"id"`, 1),
 		"repeated key":     strings.Replace(ok, `"id"`, `"id":"a/c","id"`, 1),
 		"case variant":     strings.Replace(ok, `"id"`, `"ID":"a/c","id"`, 1),
+		"other case":       strings.Replace(ok, `"id"`, `"ID"`, 1),
+		"null":             strings.Replace(ok, `"id"`, `"summary":null,"id"`, 1),
+		"null host":        strings.Replace(ok, `"id"`, `"host":{"folio":null},"id"`, 1),
+		"null range":       strings.Replace(ok, `"runtimes"`, `"requires":[{"id":"a/c","range":null}],"runtimes"`, 1),
+		"no range":         strings.Replace(ok, `"runtimes"`, `"requires":[{"id":"a/c"}],"runtimes"`, 1),
+		"no range either":  strings.Replace(ok, `"runtimes"`, `"conflicts":[{"id":"a/c"}],"runtimes"`, 1),
+		"half a pair":      strings.Replace(ok, `"runtimes"`, `"summary":"\ud800","runtimes"`, 1),
+		"large state":      strings.Replace(ok, `"runtimes"`, `"state":{"version":10000},"runtimes"`, 1),
+		"reserved name":    strings.Replace(ok, "m.wasm", "NUL", 1),
+		"unseen character": strings.Replace(ok, "m.wasm", "m​.wasm", 1),
 		"escaping path":    strings.Replace(ok, "m.wasm", "../m.wasm", 1),
 		"backslash":        strings.Replace(ok, "m.wasm", `a\\m.wasm`, 1),
 		"bad id":           strings.Replace(ok, "a/b", "a", 1),
@@ -102,8 +115,73 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// TestCanonicalJSON reads what JSON writes and gets the same bytes again.
+func TestCanonicalJSON(t *testing.T) {
+	for name, b := range files(t, "valid") {
+		m, err := manifest.ParseYAML(name, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := m.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := manifest.Parse(first)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if second, err := again.JSON(); err != nil || string(second) != string(first) {
+			t.Errorf("%s:\n%s\n%s", name, first, second)
+		}
+	}
+	want := `{"id":"acme/hello","version":"1.0.0","provides":[{"id":"acme.dev/greeter","major":1,"minor":10}],` +
+		`"runtimes":{"wasm":{"module":"hello.wasm"}}}`
+	m, err := manifest.ParseYAML("plugin.yaml", files(t, "valid")["small.yaml"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.JSON(); err != nil || string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestHugeLists would not end if entries were compared with all others first.
+func TestHugeLists(t *testing.T) {
+	list := func(entry string) string {
+		return "[" + strings.Repeat(entry+",", (manifest.MaxJSON-300)/(len(entry)+1)) + entry + "]"
+	}
+	for key, value := range map[string]string{
+		"keywords": list(`"a"`), "files": list(`"a"`), "capabilities": list(`"a"`), "provides": list(`{}`),
+		"requires": list(`{"range":"1"}`), "conflicts": list(`{"range":"1"}`),
+	} {
+		text := fmt.Sprintf(`{"id":"a/b","version":"1.0.0","runtimes":{"wasm":{"module":"m.wasm"}},%q:%s}`, key, value)
+		_, err := manifest.Parse([]byte(text))
+		list, ok := errors.AsType[manifest.Errors](err)
+		if !ok || len(list) != 1 || list[0].Key != key || !strings.Contains(err.Error(), "entries, more than the limit of") {
+			t.Errorf("%s: %.200v", key, err)
+		}
+	}
+}
+
+func TestDescribeIsSafe(t *testing.T) {
+	if got := manifest.Capability("net:x\x1b[31m:1").Describe(); strings.ContainsRune(got, '\x1b') {
+		t.Errorf("%q", got)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"id":"a/b","version":"1.0.0","runtimes":{"wasm":{"module":"m.wasm"}}}`))
+	for _, b := range files(f, "valid") {
+		m, err := manifest.ParseYAML("plugin.yaml", b)
+		if err != nil {
+			f.Fatal(err)
+		}
+		raw, err := m.JSON()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := manifest.Parse(b)
 		if err != nil {
@@ -113,20 +191,57 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := manifest.Parse(raw); err != nil {
+		again, err := manifest.Parse(raw)
+		if err != nil {
 			t.Fatalf("%s: %v", raw, err)
+		}
+		if second, err := again.JSON(); err != nil || string(second) != string(raw) {
+			t.Fatalf("%s became %s", raw, second)
 		}
 	})
 }
 
 func FuzzParseCapability(f *testing.F) {
-	f.Add("net:x:1")
+	for _, s := range []string{"net:x:1", "net:[::1]:*", "fs:ro:a/b", "fs:rw:a", "env:A", "host:x.y/z", "run:git", "net:[::1%a]:1"} {
+		f.Add(s)
+	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if c, err := manifest.ParseCapability(s); err == nil && c.Describe() == "" {
-			t.Fatalf("%q has no description", s)
+		c, err := manifest.ParseCapability(s)
+		words := c.Describe()
+		if err == nil && (string(c) != s || !strings.Contains(words, " ")) {
+			t.Fatalf("%q: %q, %q", s, c, words)
 		}
-		manifest.ParseID(s)
-		manifest.ParsePointRef(s)
-		manifest.ParsePlatform(s)
+		if strings.ContainsFunc(words, unicode.IsControl) {
+			t.Fatalf("%q: %q cannot be shown", s, words)
+		}
+	})
+}
+
+func FuzzParseID(f *testing.F) {
+	for _, s := range []string{"acme/hello", "a__b/c--d", "a/b/c", "A/b", "/"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		id, err := manifest.ParseID(s)
+		if err != nil {
+			return
+		}
+		if string(id) != s || id.Namespace()+"/"+id.Name() != s || strings.Contains(id.Name(), "/") || !fs.ValidPath(s) {
+			t.Fatalf("%q became %q", s, id)
+		}
+	})
+}
+
+func FuzzParsePointRef(f *testing.F) {
+	for _, s := range []string{"acme.dev/greeter@1.2", "x@0.0", "x@01.0", "@", "a@b@1.0"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if p, err := manifest.ParsePointRef(s); err == nil && p.String() != s {
+			t.Fatalf("%q became %q", s, p)
+		}
+		if p, err := manifest.ParsePlatform(s); err == nil && p.String() != s {
+			t.Fatalf("%q became %q", s, p)
+		}
 	})
 }

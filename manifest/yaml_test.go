@@ -116,6 +116,46 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestManyMistakes keeps a hostile file from filling a terminal.
+func TestManyMistakes(t *testing.T) {
+	for _, text := range []string{strings.Repeat("x: 1\n", 40000), "host: {" + strings.Repeat("A: !, ", 30000) + "}", "keywords: [" + strings.Repeat("[], ", 50000) + "]"} {
+		_, err := manifest.ParseYAML("plugin.yaml", []byte(text))
+		if err == nil || strings.Count(err.Error(), "\n") >= 50 || len(err.Error()) > 20000 {
+			t.Errorf("%.20s: %.300v", text, err)
+		}
+	}
+	long := strings.Repeat("k", 100000)
+	if _, err := manifest.ParseYAML("plugin.yaml", []byte(long+": 1")); err == nil || len(err.Error()) > 2000 {
+		t.Errorf("%.300v", err)
+	}
+}
+
+// TestDocument reads the examples of the specification and looks for every key.
+func TestDocument(t *testing.T) {
+	b, err := os.ReadFile("../docs/spec/manifest.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(string(b), "```yaml\n")
+	if len(parts) < 2 {
+		t.Fatal("no example")
+	}
+	for _, p := range parts[1:] {
+		example, _, _ := strings.Cut(p, "```")
+		if _, err := manifest.ParseYAML("manifest.md", []byte(example)); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, key := range []string{
+		"id", "version", "summary", "license", "keywords", "links", "provides", "host", "requires", "conflicts",
+		"runtimes", "files", "capabilities", "config", "state.version",
+	} {
+		if !strings.Contains(parts[len(parts)-1], "\n| `"+key+"` |") {
+			t.Errorf("key %s has no line", key)
+		}
+	}
+}
+
 func FuzzParseYAML(f *testing.F) {
 	for _, dir := range []string{"valid", "invalid"} {
 		for _, b := range files(f, dir) {
