@@ -98,7 +98,7 @@ func TestSchemaPatterns(t *testing.T) {
 		exact bool
 		valid func(s string) bool
 	}{
-		"id":         {"a b1 / / . _ - -- __ A", true, func(s string) bool { _, err := ParseID(s); return err == nil }},
+		"id":         {"acme/ a b1 c/d / . _ - -- __ A", true, func(s string) bool { _, err := ParseID(s); return err == nil }},
 		"point":      {"a b1 acme.dev / . _ - A", true, func(s string) bool { return CheckPointID(s) == nil }},
 		"path":       {`a / / . .. \ : con COM1 .txt é "`, true, func(s string) bool { return checkPath(s) == nil }},
 		"range":      {"1 0 2.3 1.2.3 -rc.1 +b x * > = >= < ^ ~ || | , _ _ - . 01", true, validRange},
@@ -111,7 +111,7 @@ func TestSchemaPatterns(t *testing.T) {
 		}
 		rnd := rand.New(rand.NewPCG(5, 6))
 		parts, accepted := strings.Fields(c.parts), 0
-		for range 30000 {
+		for range 8000 {
 			var b strings.Builder
 			for range 1 + rnd.IntN(7) {
 				b.WriteString(parts[rnd.IntN(len(parts))])
@@ -126,7 +126,7 @@ func TestSchemaPatterns(t *testing.T) {
 				break
 			}
 		}
-		if accepted < 50 {
+		if accepted < 15 {
 			t.Errorf("%s: only %d texts were valid", def, accepted)
 		}
 	}
