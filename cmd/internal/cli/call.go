@@ -85,7 +85,7 @@ func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method string, re
 // relay finds the method that POINT.METHOD names among what a plugin provides.
 func relay(m *manifest.Manifest, name string) (*contract.Method, error) {
 	i := strings.LastIndexByte(name, '.')
-	if i < 0 {
+	if i < 0 || strings.Contains(name[i:], "/") {
 		return nil, fmt.Errorf("method %q: want POINT.METHOD, for example acme.dev/greeter.Greet", name)
 	}
 	for _, p := range m.Provides {

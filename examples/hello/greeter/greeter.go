@@ -4,8 +4,12 @@ package greeter
 import "github.com/plugstead/plugstead/contract"
 
 type (
-	Request  struct{ Name string }
-	Response struct{ Text string }
+	Request struct {
+		Name string `json:"name"`
+	}
+	Response struct {
+		Text string `json:"text"`
+	}
 )
 
 var (

@@ -1,0 +1,199 @@
+package cli_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/plugstead/plugstead/cmd/internal/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"plugstead": func() { os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs what users type. The command "registry" starts a server for the
+// rest of a script and sets PLUGSTEAD_REGISTRY and PLUGSTEAD_TOKEN; "kill-registry"
+// ends it with SIGKILL, so that a second "registry" finds what that left.
+func TestScripts(t *testing.T) {
+	repo, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin := buildPlugin(t, repo)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("REPO", repo)
+			e.Setenv("PLUGIN", plugin)
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
+			e.Setenv("AT", "--host=acme@2.4.0 --point=acme.dev/greeter@1.0")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"registry": startRegistry, "kill-registry": killRegistry, "jsonvalid": jsonValid,
+			"kill-at-random": killAtRandom, "bigfile": bigFile, "wait-for-upload": waitForUpload,
+		},
+	})
+}
+
+// buildPlugin builds the example plugin as WebAssembly, once for all scripts.
+func buildPlugin(t *testing.T, repo string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "hello.wasm")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", out, "./hello/plugin")
+	cmd.Dir = filepath.Join(repo, "examples", "hello")
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	return out
+}
+
+// server is the registry of one script.
+type server struct{ cmd *exec.Cmd }
+
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+func startRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: registry")
+	}
+	exe, err := exec.LookPath(filepath.Join(strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0], "plugstead"))
+	ts.Check(err)
+	cmd := exec.Command(exe, "serve", "--json", "--data", ts.MkAbs("registry"), "--listen", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"))
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	s := &server{cmd}
+	ts.Defer(s.kill)
+	var x struct {
+		Result struct{ URL, Token string }
+	}
+	ts.Check(json.NewDecoder(bufio.NewReader(out)).Decode(&x))
+	ts.Setenv("PLUGSTEAD_REGISTRY", x.Result.URL)
+	if x.Result.Token != "" {
+		ts.Setenv("PLUGSTEAD_TOKEN", x.Result.Token)
+	}
+	ts.Setenv("REGISTRY_PID", fmt.Sprint(cmd.Process.Pid))
+	servers.Store(ts, s)
+}
+
+// bigFile writes a file of so many bytes that do not compress.
+func bigFile(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	b := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{1})
+	_, _ = r.Read(b)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// waitForUpload returns when the registry has a file of an upload under way.
+func waitForUpload(ts *testscript.TestScript, _ bool, _ []string) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
+		if files, _ := filepath.Glob(filepath.Join(ts.MkAbs("registry"), "blobs", "uploads", "*")); len(files) > 0 {
+			return
+		}
+	}
+	ts.Fatalf("no upload came")
+}
+
+// killAtRandom runs the verb of a user so many times, kills it with SIGKILL at an
+// instant between its start and its usual end, and checks after each that the
+// installed set is the old or the new one, whole. Usage: kill-at-random TRIALS SET
+// WISH, where SET is how many plugins the wish installs.
+func killAtRandom(ts *testscript.TestScript, _ bool, args []string) {
+	trials, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	where := []string{"--dir", ts.MkAbs("killed"), "--host", "acme@1.0.0", "--point", "x.dev/p@1.0"}
+	run := func(kill time.Duration, verb string, more ...string) []byte {
+		return runKilled(ts, kill, append(append([]string{verb}, where...), more...))
+	}
+	begin := time.Now()
+	run(0, "install", args[2])
+	usual := time.Since(begin)
+	killed := 0
+	for i := range trials {
+		run(0, "uninstall", args[2])
+		run(usual*time.Duration(i+1)/time.Duration(trials), "install", args[2])
+		var x struct {
+			Result struct{ Plugins []struct{ ID string } }
+		}
+		ts.Check(json.Unmarshal(run(0, "list", "--json"), &x))
+		switch n := fmt.Sprint(len(x.Result.Plugins)); n {
+		case "0":
+			killed++
+		case args[1]:
+		default:
+			ts.Fatalf("trial %d: %s plugins are installed, want 0 or %s", i, n, args[1])
+		}
+		run(0, "install", args[2]) // the next run repairs by itself
+	}
+	if killed == 0 {
+		ts.Fatalf("no trial was killed before its end")
+	}
+	ts.Logf("%d of %d trials ended before the switch", killed, trials)
+}
+
+// runKilled runs plugstead; with a time it is killed then, without it must succeed.
+func runKilled(ts *testscript.TestScript, kill time.Duration, args []string) []byte {
+	exe, err := exec.LookPath(filepath.Join(strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0], "plugstead"))
+	ts.Check(err)
+	cmd := exec.Command(exe, args...)
+	cmd.Env = append(os.Environ(), "PLUGSTEAD_REGISTRY="+ts.Getenv("PLUGSTEAD_REGISTRY"), "PATH="+ts.Getenv("PATH"))
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	ts.Check(cmd.Start())
+	if kill > 0 {
+		t := time.AfterFunc(kill, func() { _ = cmd.Process.Kill() })
+		defer t.Stop()
+	}
+	if err := cmd.Wait(); err != nil && kill == 0 {
+		ts.Fatalf("plugstead %s: %v\n%s%s", strings.Join(args, " "), err, out.Bytes(), stderr.Bytes())
+	}
+	return out.Bytes()
+}
+
+// servers finds the server of a script for kill-registry. Scripts run in parallel.
+var servers sync.Map
+
+func killRegistry(ts *testscript.TestScript, _ bool, _ []string) {
+	if s, ok := servers.Load(ts); ok {
+		s.(*server).kill()
+	}
+}
+
+// jsonValid checks that the last output is exactly one JSON document of our schema.
+func jsonValid(ts *testscript.TestScript, neg bool, _ []string) {
+	d := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
+	var x struct {
+		Schema string
+		OK     bool
+		Error  *struct{ Code, Message string }
+	}
+	ts.Check(d.Decode(&x))
+	if x.Schema != "plugstead.cli/v1" || x.OK == neg || (x.Error != nil) != neg || d.More() {
+		ts.Fatalf("bad document: %+v", x)
+	}
+}
