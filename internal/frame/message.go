@@ -16,6 +16,7 @@ const Version = 1
 
 // Limits of what the other side sends.
 const (
+	MaxHello   = 1 << 20   // bytes of a hello
 	MaxMethods = 2000      // in a hello
 	MaxLog     = 256 << 10 // bytes of a log frame
 	MaxPeer    = 129       // bytes of a plugin id
@@ -220,6 +221,9 @@ func ParseHello(body []byte) (*HelloMessage, contract.Codec, error) {
 	c := contract.CBOR
 	if len(body) > 0 && body[0] == '{' {
 		c = contract.JSON
+	}
+	if len(body) > MaxHello {
+		return nil, nil, fmt.Errorf("%w: hello of %d bytes, more than the limit of %d", ErrProtocol, len(body), MaxHello)
 	}
 	h := new(HelloMessage)
 	if err := c.Decode(body, h); err != nil {

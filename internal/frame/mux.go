@@ -35,6 +35,8 @@ type Mux struct {
 	w     *writer
 	codec contract.Codec // of errors
 
+	waiters sync.Pool // of this Mux alone: channels do not cross bubbles of testing/synctest
+
 	mu      sync.Mutex
 	next    uint64
 	waiting map[uint64]*waiter
@@ -50,8 +52,6 @@ type waiter struct {
 	ctx    context.Context
 	answer chan *Buf // nil: the connection ended
 }
-
-var waiters = sync.Pool{New: func() any { return &waiter{answer: make(chan *Buf, 1)} }}
 
 // NewMux makes a Mux over r and w, which stay the caller's to close. Errors travel in
 // CBOR until [Mux.Speak] says otherwise.
@@ -139,18 +139,19 @@ func (m *Mux) Do(ctx context.Context, b *Buf) (*Buf, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w := waiters.Get().(*waiter)
-	w.ctx = ctx
+	w := m.waiter(ctx)
+	defer func() {
+		w.ctx = nil
+		m.waiters.Put(w)
+	}()
 	id, err := m.begin(w)
 	if err != nil {
-		w.free()
 		return nil, err
 	}
 	if err = b.seal(id); err == nil {
 		err = m.w.send(ctx, b.B)
 	}
 	if err != nil && m.forget(id) {
-		w.free()
 		if ctx.Err() == nil && !isTooLarge(b) {
 			err = fmt.Errorf("%w: %w", ErrClosed, err)
 		}
@@ -158,25 +159,26 @@ func (m *Mux) Do(ctx context.Context, b *Buf) (*Buf, error) {
 	}
 	select {
 	case answer := <-w.answer:
-		w.free()
 		return m.open(answer)
 	case <-ctx.Done():
 	}
 	if !m.forget(id) { // the answer came first
 		answer := <-w.answer
-		w.free()
 		return m.open(answer)
 	}
-	w.free()
 	m.sendCancel(id)
 	return nil, ctx.Err()
 }
 
 func isTooLarge(b *Buf) bool { return len(b.B)-lengthSize > MaxSize }
 
-func (w *waiter) free() {
-	w.ctx = nil
-	waiters.Put(w)
+func (m *Mux) waiter(ctx context.Context) *waiter {
+	w, ok := m.waiters.Get().(*waiter)
+	if !ok {
+		w = &waiter{answer: make(chan *Buf, 1)}
+	}
+	w.ctx = ctx
+	return w
 }
 
 func (m *Mux) begin(w *waiter) (uint64, error) {

@@ -14,6 +14,7 @@ var Point = contract.Define("plugstead.test/probe", 1, 1)
 // The methods of Point.
 var (
 	Echo    = contract.Unary[Message, Message](Point, "Echo", contract.MethodOptions{Idempotent: true})
+	Tick    = contract.Unary[Tock, Tock](Point, "Tick")
 	Fail    = contract.Unary[Failure, Nothing](Point, "Fail")
 	Wait    = contract.Unary[Waiting, Waited](Point, "Wait")
 	Look    = contract.Unary[Nothing, View](Point, "Look")
@@ -51,6 +52,12 @@ type Nothing struct{}
 // Text is a text.
 type Text struct {
 	Text string `json:"text"`
+}
+
+// Tock is a small message with room for data.
+type Tock struct {
+	Text string
+	Data []byte
 }
 
 // Number is a number.

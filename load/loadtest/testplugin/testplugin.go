@@ -45,6 +45,7 @@ type Nested struct {
 func init() {
 	sdk.RegisterType(ID, open,
 		sdk.Unary(probe.Echo, (*plugin).echo),
+		sdk.Unary(probe.Tick, (*plugin).tick),
 		sdk.Unary(probe.Fail, (*plugin).fail),
 		sdk.Unary(probe.Wait, (*plugin).wait),
 		sdk.Unary(probe.Look, (*plugin).look),
@@ -135,6 +136,8 @@ func (p *plugin) note(ctx context.Context, s string) error {
 
 func (p *plugin) echo(_ context.Context, m probe.Message) (probe.Message, error) { return m, nil }
 
+func (p *plugin) tick(_ context.Context, t probe.Tock) (probe.Tock, error) { return t, nil }
+
 var errPlain = errors.New("plain")
 
 func (p *plugin) fail(ctx context.Context, f probe.Failure) (probe.Nothing, error) {
@@ -170,7 +173,7 @@ func (p *plugin) wait(ctx context.Context, w probe.Waiting) (out probe.Waited, e
 		out.Left = time.Until(t)
 	}
 	if w.Announce {
-		if err := p.note(ctx, "waiting"); err != nil {
+		if err := p.note(context.WithoutCancel(ctx), "waiting"); err != nil {
 			return out, err
 		}
 	}
