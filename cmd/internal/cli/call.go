@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 	"github.com/plugstead/plugstead"
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/internal/cmdline"
+	"github.com/plugstead/plugstead/internal/wireconfig"
 	"github.com/plugstead/plugstead/manifest"
 )
 
@@ -28,7 +28,7 @@ func callCommand(flags *hostFlags) *cobra.Command {
 			if err != nil {
 				return o, usage(c, "%w", err)
 			}
-			req, err := request(input)
+			req, err := wireconfig.Encode(json.RawMessage(input), contract.CBOR)
 			if err != nil {
 				return o, usage(c, "--input: %w", err)
 			}
@@ -94,51 +94,6 @@ func relay(m *manifest.Manifest, name string) (*contract.Method, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s does not provide %s", m.ID, name[:i])
-}
-
-// request turns JSON into the codec of calls. Whole numbers stay whole.
-func request(text string) ([]byte, error) {
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one JSON value")
-	}
-	v, err := numbers(v)
-	if err != nil {
-		return nil, err
-	}
-	return contract.CBOR.Append(nil, v)
-}
-
-// numbers turns json.Number into int64, uint64 or float64.
-func numbers(v any) (_ any, err error) {
-	switch x := v.(type) {
-	case json.Number:
-		if i, err := strconv.ParseInt(x.String(), 10, 64); err == nil {
-			return i, nil
-		}
-		if u, err := strconv.ParseUint(x.String(), 10, 64); err == nil {
-			return u, nil
-		}
-		return x.Float64()
-	case map[string]any:
-		for k := range x {
-			if x[k], err = numbers(x[k]); err != nil {
-				return nil, err
-			}
-		}
-	case []any:
-		for i := range x {
-			if x[i], err = numbers(x[i]); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return v, nil
 }
 
 // jsonValue turns decoded CBOR into what JSON can hold.
