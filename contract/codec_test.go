@@ -1,0 +1,134 @@
+package contract
+
+import (
+	"math"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+type message struct {
+	Text  string `json:"text"`
+	N     int64
+	U     uint64
+	F     float64
+	B     []byte
+	T     time.Time
+	D     time.Duration
+	Addr  netip.Addr
+	List  []string
+	Map   map[string]int
+	Inner *message
+	Any   any
+}
+
+func example() message {
+	return message{
+		Text: "ü \U0001F600 <&>", N: math.MinInt64, U: math.MaxUint64, F: 0.1, B: []byte{0, 255},
+		T: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), D: -time.Hour, Addr: netip.MustParseAddr("10.0.0.1"),
+		List: []string{"a"}, Map: map[string]int{"": 1}, Inner: &message{}, Any: "x",
+	}
+}
+
+func TestCodecs(t *testing.T) {
+	for _, c := range []Codec{CBOR, JSON} {
+		for _, in := range []message{{}, example()} {
+			b, err := c.Append([]byte("before"), &in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(string(b), "before") || strings.HasSuffix(string(b), "\n") {
+				t.Errorf("%s: %q", c.Name(), b)
+			}
+			var out message
+			if err := c.Decode(b[6:], &out); err != nil || !reflect.DeepEqual(in, out) {
+				t.Errorf("%s: %v\n got %+v\nwant %+v", c.Name(), err, out, in)
+			}
+			for i := range b {
+				b[i] = 0 // the memory is used again
+			}
+			if !reflect.DeepEqual(in, out) {
+				t.Errorf("%s: the message holds on to its bytes", c.Name())
+			}
+		}
+		if _, err := c.Append(nil, &struct{ C chan int }{make(chan int)}); err == nil {
+			t.Errorf("%s: a channel was encoded", c.Name())
+		}
+		var n struct{ Text string }
+		more, err := c.Append(nil, map[string]any{"Text": "x", "new": 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Decode(more, &n); err != nil || n.Text != "x" {
+			t.Errorf("%s: a field of a newer minor version: %v", c.Name(), err)
+		}
+	}
+}
+
+func TestDeterministic(t *testing.T) {
+	m := map[string]int{"b": 1, "a": 2, "cc": 3, "": 4}
+	first, err := CBOR.Append(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if again, err := CBOR.Append(nil, m); err != nil || string(again) != string(first) {
+			t.Fatalf("%x, then %x, %v", first, again, err)
+		}
+	}
+}
+
+func TestDecodeErrors(t *testing.T) {
+	deepCBOR := strings.Repeat("\x81", 40) + "\x00"
+	for name, src := range map[string]string{
+		"nothing": "", "cut": "\xa1\x64text", "key twice": "\xa2\x61N\x01\x61N\x02", "no UTF-8": "\xa1\x64text\x61\xff",
+		"deep": deepCBOR, "two values": "\xa0\xa0", "huge list": "\x9b\xff\xff\xff\xff\xff\xff\xff\xff", "wrong kind": "\xa1\x61N\x61x",
+	} {
+		var m message
+		if err := CBOR.Decode([]byte(src), &m); err == nil {
+			t.Errorf("CBOR, %s: no error", name)
+		}
+	}
+	for name, src := range map[string]string{
+		"nothing": "", "cut": `{"N":`, "no UTF-8": "{\"text\":\"\xff\"}", "two values": `{} {}`, "wrong kind": `{"N":"x"}`,
+		"deep": strings.Repeat("[", 33) + strings.Repeat("]", 33),
+	} {
+		var m message
+		if err := JSON.Decode([]byte(src), &m); err == nil {
+			t.Errorf("JSON, %s: no error", name)
+		}
+	}
+	var s struct{ Text string }
+	if err := JSON.Decode([]byte(`{"Text":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[ \" [["}`), &s); err != nil {
+		t.Errorf("brackets within a text: %v", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, c := range []Codec{CBOR, JSON} {
+		m := example()
+		b, err := c.Append(nil, &m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, c := range []Codec{CBOR, JSON} {
+			var m message
+			if c.Decode(b, &m) != nil {
+				continue
+			}
+			again, err := c.Append(nil, &m)
+			if err != nil {
+				continue // a number that the codec does not write, for example
+			}
+			var n message
+			if err := c.Decode(again, &n); err != nil {
+				t.Errorf("%s: %x was read, written as %x, and refused: %v", c.Name(), b, again, err)
+			}
+		}
+	})
+}
