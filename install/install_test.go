@@ -92,14 +92,15 @@ func active(t *testing.T, d *install.Dir) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := fmt.Sprint(g.Number)
+	var s strings.Builder
+	s.WriteString(fmt.Sprint(g.Number))
 	for _, r := range g.Records {
-		s += " " + string(r.ID)
+		s.WriteString(" " + string(r.ID))
 		if b, err := os.ReadFile(filepath.Join(r.Tree, "m.wasm")); err != nil || !strings.Contains(string(b), string(r.ID)) {
 			t.Fatalf("%s: %q, %v", r.ID, b, err)
 		}
 	}
-	return s
+	return s.String()
 }
 
 func TestGenerations(t *testing.T) {

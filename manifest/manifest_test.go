@@ -91,7 +91,7 @@ func TestParseRefuses(t *testing.T) {
 		"half a pair":      strings.Replace(ok, `"runtimes"`, `"summary":"\ud800","runtimes"`, 1),
 		"large state":      strings.Replace(ok, `"runtimes"`, `"state":{"version":10000},"runtimes"`, 1),
 		"reserved name":    strings.Replace(ok, "m.wasm", "NUL", 1),
-		"unseen character": strings.Replace(ok, "m.wasm", "m​.wasm", 1),
+		"unseen character": strings.Replace(ok, "m.wasm", "m\u200b.wasm", 1),
 		"escaping path":    strings.Replace(ok, "m.wasm", "../m.wasm", 1),
 		"backslash":        strings.Replace(ok, "m.wasm", `a\\m.wasm`, 1),
 		"bad id":           strings.Replace(ok, "a/b", "a", 1),

@@ -25,7 +25,7 @@ func checkPath(s string) error {
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, badInPath):
 		return fmt.Errorf("path %.100q: %w: use letters, digits and slashes", s, ErrSyntax)
 	case !fs.ValidPath(s) || s == ".":
-		return fmt.Errorf("path %.100q leaves the plugin folder or is not plain; write it relative, without . and ..", s)
+		return fmt.Errorf("path %.100q leaves the plugin folder or is not plain; write it relative, without . and .. in it", s)
 	}
 	for part := range strings.SplitSeq(s, "/") {
 		if err := checkPathPart(part); err != nil {

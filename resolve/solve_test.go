@@ -161,22 +161,38 @@ func TestConflictTexts(t *testing.T) {
 		kind             resolve.Kind
 		want             string
 	}{
-		"versions": {"a/a 1.0.0 c/c@^1\nb/b 1.0.0 c/c@^2\nc/c 1.0.0\nc/c 2.0.0", "a/a b/b", resolve.Versions,
-			"no version of c/c fits everybody who needs it\n  a/a 1.0.0 requires c/c ^1\n  b/b 1.0.0 requires c/c ^2\n  published: c/c 1.0.0, 2.0.0"},
-		"range": {"a/a 1.0.0", "a/a@^2", resolve.Versions,
-			"no version of a/a fits everybody who needs it\n  you asked for a/a ^2\n  published: a/a 1.0.0"},
-		"host": {"a/a 1.0.0 host=>=3\na/a 1.1.0 host=>=3", "a/a", resolve.HostRange,
-			"no version of a/a fits this version of the application\n  you asked for a/a *\n  a/a 1.0.0, 1.1.0 needs acme >=3"},
-		"platform": {"a/a 1.0.0 only=plan9/386", "a/a", resolve.Platform,
-			"no version of a/a runs on this platform\n  you asked for a/a *\n  a/a 1.0.0 runs as process on plan9/386; this program runs wasm, process on linux/amd64"},
-		"point": {"a/a 1.0.0 point=acme.dev/p@2.0", "a/a", resolve.Point,
-			"no version of a/a serves the extension points of the application\n  you asked for a/a *\n  a/a 1.0.0 provides acme.dev/p@2.0, and acme offers 1.1"},
-		"no point": {"a/a 1.0.0 point=other.dev/x@1.0", "a/a", resolve.Point,
-			"no version of a/a serves the extension points of the application\n  you asked for a/a *\n  a/a 1.0.0 provides no extension point of acme"},
-		"yanked": {"a/a 1.0.0 yanked", "a/a", resolve.Forbidden,
-			"no version of a/a may be chosen\n  you asked for a/a *\n  a/a 1.0.0 is yanked"},
-		"conflict": {"a/a 1.0.0 !b/b@*\nb/b 1.0.0", "a/a b/b", resolve.Conflict,
-			"b/b conflicts with another plugin\n  you asked for b/b *\n  a/a 1.0.0 conflicts with b/b *\n  published: b/b 1.0.0"},
+		"versions": {
+			"a/a 1.0.0 c/c@^1\nb/b 1.0.0 c/c@^2\nc/c 1.0.0\nc/c 2.0.0", "a/a b/b", resolve.Versions,
+			"no version of c/c fits everybody who needs it\n  a/a 1.0.0 requires c/c ^1\n  b/b 1.0.0 requires c/c ^2\n  published: c/c 1.0.0, 2.0.0",
+		},
+		"range": {
+			"a/a 1.0.0", "a/a@^2", resolve.Versions,
+			"no version of a/a fits everybody who needs it\n  you asked for a/a ^2\n  published: a/a 1.0.0",
+		},
+		"host": {
+			"a/a 1.0.0 host=>=3\na/a 1.1.0 host=>=3", "a/a", resolve.HostRange,
+			"no version of a/a fits this version of the application\n  you asked for a/a *\n  a/a 1.0.0, 1.1.0 needs acme >=3",
+		},
+		"platform": {
+			"a/a 1.0.0 only=plan9/386", "a/a", resolve.Platform,
+			"no version of a/a runs on this platform\n  you asked for a/a *\n  a/a 1.0.0 runs as process on plan9/386; this program runs wasm, process on linux/amd64",
+		},
+		"point": {
+			"a/a 1.0.0 point=acme.dev/p@2.0", "a/a", resolve.Point,
+			"no version of a/a serves the extension points of the application\n  you asked for a/a *\n  a/a 1.0.0 provides acme.dev/p@2.0, and acme offers 1.1",
+		},
+		"no point": {
+			"a/a 1.0.0 point=other.dev/x@1.0", "a/a", resolve.Point,
+			"no version of a/a serves the extension points of the application\n  you asked for a/a *\n  a/a 1.0.0 provides no extension point of acme",
+		},
+		"yanked": {
+			"a/a 1.0.0 yanked", "a/a", resolve.Forbidden,
+			"no version of a/a may be chosen\n  you asked for a/a *\n  a/a 1.0.0 is yanked",
+		},
+		"conflict": {
+			"a/a 1.0.0 !b/b@*\nb/b 1.0.0", "a/a b/b", resolve.Conflict,
+			"b/b conflicts with another plugin\n  you asked for b/b *\n  a/a 1.0.0 conflicts with b/b *\n  published: b/b 1.0.0",
+		},
 	} {
 		_, err := resolve.Solve(t.Context(), parse(t, c.universe), problem(t, strings.Fields(c.wishes)...))
 		e, ok := errors.AsType[*resolve.ConflictError](err)

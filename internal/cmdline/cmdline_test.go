@@ -79,8 +79,11 @@ func TestJSON(t *testing.T) {
 	}{
 		"result":  {cmdline.Outcome{Result: []int{1}, Changed: true}, nil, `{"schema":"plugstead.cli/v1","command":"install","ok":true,"changed":true,"result":[1],"error":null}`, 0},
 		"pending": {cmdline.Outcome{Exit: cmdline.ExitPending}, nil, `{"schema":"plugstead.cli/v1","command":"install","ok":true,"changed":false,"result":null,"error":null}`, 10},
-		"error": {cmdline.Outcome{}, fmt.Errorf("a/b: %w", client.ErrUnreachable),
-			`{"schema":"plugstead.cli/v1","command":"install","ok":false,"changed":false,"result":null,"error":{"code":"E0402","message":"a/b: registry cannot be reached","hint":"check the address in PLUGSTEAD_REGISTRY, then try again"}}`, 6},
+		"error": {
+			cmdline.Outcome{},
+			fmt.Errorf("a/b: %w", client.ErrUnreachable),
+			`{"schema":"plugstead.cli/v1","command":"install","ok":false,"changed":false,"result":null,"error":{"code":"E0402","message":"a/b: registry cannot be reached","hint":"check the address in PLUGSTEAD_REGISTRY, then try again"}}`, 6,
+		},
 	} {
 		cmd, out := root(func() (cmdline.Outcome, error) { return c.outcome, c.err })
 		cmd.SetArgs([]string{"plugin", "install", "x", "--json"})

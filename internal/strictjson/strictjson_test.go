@@ -95,19 +95,20 @@ type base struct {
 
 type node struct {
 	base
-	*Named   `json:"named"`
-	ID       string            `json:"id"`
-	Hidden   string            `json:"hidden"`
-	Kids     []node            `json:"kids"`
-	Kid      *node             `json:"kid"`
-	ByName   map[string]node   `json:"byName"`
-	Words    map[string]string `json:"words"`
-	Raw      json.RawMessage   `json:"raw"`
-	When     time.Time         `json:"when"`
-	Free     any               `json:"free"`
-	Skipped  int               `json:"-"`
-	K        int               `json:"k"`
-	unlisted int               //nolint:unused // shows that it is not a field
+	*Named  `json:"named"`
+	ID      string            `json:"id"`
+	Hidden  string            `json:"hidden"`
+	Kids    []node            `json:"kids"`
+	Kid     *node             `json:"kid"`
+	ByName  map[string]node   `json:"byName"`
+	Words   map[string]string `json:"words"`
+	Raw     json.RawMessage   `json:"raw"`
+	When    time.Time         `json:"when"`
+	Free    any               `json:"free"`
+	Skipped int               `json:"-"`
+	K       int               `json:"k"`
+	//lint:ignore U1000 it shows that a hidden field is none of the document
+	unlisted int
 }
 
 // Named is exported because the decoder cannot set a hidden embedded pointer.

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -129,10 +130,8 @@ func (c *Client) do(r *http.Request, want ...int) (*http.Response, error) {
 		}
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	for _, s := range want {
-		if res.StatusCode == s {
-			return res, nil
-		}
+	if slices.Contains(want, res.StatusCode) {
+		return res, nil
 	}
 	defer res.Body.Close()
 	return nil, refusal(r, res)

@@ -19,7 +19,6 @@ import (
 type registry struct {
 	cmd        *exec.Cmd
 	url, token string
-	stderr     *bytes.Buffer
 }
 
 func (r *registry) pid() int { return r.cmd.Process.Pid }
@@ -102,12 +101,7 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, b, 0o644)
 }
 
-// firstLine shortens output for the table of steps.
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	return s
-}
-
+// jsonOf reads exactly one JSON document.
 func jsonOf(text string, v any) error {
 	d := json.NewDecoder(strings.NewReader(text))
 	if err := d.Decode(v); err != nil {
