@@ -35,6 +35,7 @@ type (
 	Plan       = update.Plan        // what a change would do
 	Change     = update.Change      // what somebody wants changed
 	Generation = install.Generation // one installed set
+	Facts      = resolve.Host       // what an application offers to plugins
 )
 
 // Options say what an application is and offers. App and Version are required.
