@@ -2,6 +2,7 @@ package plugcobra_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/plugstead/plugstead/load/wasm"
 	"github.com/plugstead/plugstead/plugcobra"
 	"github.com/plugstead/plugstead/registry/registrytest"
+	"github.com/plugstead/plugstead/sdk"
 )
 
 // program is an application with the commands mounted.
@@ -42,7 +44,7 @@ func program(t *testing.T, s *registrytest.Server) func(args string) (string, er
 func facts(t *testing.T, s *registrytest.Server) (f plugstead.Facts) {
 	t.Helper()
 	h, err := plugstead.OpenWith(t.Context(), []load.Driver{wasm.Driver{}}, plugstead.Options{
-		App: "myapp", Version: "1.0.0", Dir: t.TempDir(), Registry: s.URL, Points: []*contract.Point{contract.Define("acme.dev/greeter", 1, 0)},
+		App: "myapp", Version: "1.0.0", Dir: t.TempDir(), Registry: s.URL, Points: []*contract.Point{greeter},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +80,37 @@ func TestCommands(t *testing.T) {
 		if out, err := run(c.args); err != nil || !strings.Contains(out, c.want) {
 			t.Errorf("%s:\n%s%v\nwant %s", c.args, out, err, c.want)
 		}
+	}
+}
+
+var (
+	greeter = contract.Define("acme.dev/greeter", 1, 0)
+	greet   = contract.Unary[string, string](greeter, "Greet")
+)
+
+// The test binary is a program with a plugin linked in.
+func init() {
+	sdk.Register("acme/linked", greet.Handle(func(_ context.Context, s string) (string, error) { return s, nil }))
+}
+
+func TestLinkedPluginIsNotInstalled(t *testing.T) {
+	s := registrytest.New(t)
+	plugintest.Push(t, s.Client().Target("acme/linked"), plugintest.Pack(t, "acme/linked", "1.0.0"))
+	h, err := plugstead.Open(t.Context(), plugstead.Options{
+		App: "myapp", Version: "1.0.0", Dir: t.TempDir(), Registry: s.URL, Points: []*contract.Point{greeter},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	c := plugcobra.Command(h)
+	c.SetArgs([]string{"install", "acme/linked"})
+	err = c.ExecuteContext(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "acme/linked: linked into this program\nhint: ") || !strings.Contains(err.Error(), "code: E0208") {
+		t.Fatal(err)
+	}
+	if g, err := h.Installed(); err != nil || g.Number != 0 {
+		t.Fatal(g, err)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"registry": startRegistry, "kill-registry": killRegistry, "jsonvalid": jsonValid,
-			"kill-at-random": killAtRandom, "bigfile": bigFile, "wait-for-upload": waitForUpload,
+			"kill-at-random": killAtRandom, "bigfile": bigFile, "wait-for-upload": waitForUpload, "hostile-registry": hostileRegistry,
 		},
 	})
 }
@@ -95,7 +95,7 @@ func startRegistry(ts *testscript.TestScript, neg bool, args []string) {
 	if x.Result.Token != "" {
 		ts.Setenv("PLUGSTEAD_TOKEN", x.Result.Token)
 	}
-	ts.Setenv("REGISTRY_PID", fmt.Sprint(cmd.Process.Pid))
+	ts.Setenv("REGISTRY_ADDR", strings.TrimPrefix(x.Result.URL, "http://"))
 	servers.Store(ts, s)
 }
 
