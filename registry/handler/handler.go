@@ -21,8 +21,8 @@ import (
 // Options are the optional properties of a handler.
 type Options struct {
 	// Allow decides whether a request may write to a repository ("" for none in
-	// particular) and names who does. It returns ErrNoToken or ErrWrongToken, which
-	// both become 401. Default: nobody may write.
+	// particular) and names who does. ErrNoToken and ErrWrongToken become 401; any
+	// other error says that it could not be found out. Default: nobody may write.
 	Allow func(r *http.Request, repo string) (actor string, err error)
 	// MaxBlob is the largest upload in bytes. Default 4 GiB.
 	MaxBlob int64
@@ -80,9 +80,11 @@ func (h *handler) allow(w http.ResponseWriter, r *http.Request, repo string) (ac
 	case errors.Is(err, ErrNoToken):
 		w.Header().Set("WWW-Authenticate", `Basic realm="plugstead"`)
 		h.fail(w, r, &registry.Error{Code: registry.CodeUnauthorized, Detail: "a token is needed for this"})
-	default:
+	case errors.Is(err, ErrWrongToken):
 		w.Header().Set("WWW-Authenticate", `Basic realm="plugstead"`)
 		h.fail(w, r, &registry.Error{Code: registry.CodeUnauthorized, Detail: "the token is wrong", Err: err})
+	default:
+		h.fail(w, r, registry.AsError(err, registry.CodeInternal))
 	}
 	return "", false
 }

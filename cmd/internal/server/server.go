@@ -63,6 +63,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
+			s = nil
 		}
 	}()
 	if err := durable.MkdirAll(o.Data, 0o700); err != nil {

@@ -56,11 +56,8 @@ func firstToken(ctx context.Context, s *sqlstore.Store) (string, error) {
 // basic authentication, which is how container tools send it.
 func allow(s *sqlstore.Store) func(*http.Request, string) (string, error) {
 	return func(r *http.Request, _ string) (string, error) {
-		_, token, ok := r.BasicAuth()
-		if !ok {
-			token, ok = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		}
-		if !ok || token == "" {
+		token := sentToken(r)
+		if token == "" {
 			return "", handler.ErrNoToken
 		}
 		want, err := s.Setting(r.Context(), tokenSetting)
@@ -72,4 +69,16 @@ func allow(s *sqlstore.Store) func(*http.Request, string) (string, error) {
 		}
 		return "token", nil
 	}
+}
+
+// sentToken returns the token of a request, or "". Names of schemes have no case.
+func sentToken(r *http.Request) string {
+	if _, password, ok := r.BasicAuth(); ok {
+		return password
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
