@@ -261,6 +261,14 @@ func TestFacts(t *testing.T) {
 	}
 }
 
+// TestFactsVector reads the example of docs/spec/installation.md.
+func TestFactsVector(t *testing.T) {
+	f, err := plugstead.ReadFacts("docs/spec/testdata/installation")
+	if err != nil || f.App != "acme" || f.Version.String() != "2.4.0" || f.Points[0].String() != "acme.dev/greeter@1.0" || f.Runtimes[0] != "wasm" {
+		t.Fatalf("%+v, %v", f, err)
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	good := plugstead.Options{App: "acme", Version: "1.0.0", Dir: t.TempDir()}
 	for name, spoil := range map[string]func(*plugstead.Options){

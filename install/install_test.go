@@ -314,3 +314,27 @@ func FuzzGeneration(f *testing.F) {
 		}
 	})
 }
+
+// TestVector reads the example of docs/spec/installation.md.
+func TestVector(t *testing.T) {
+	b, err := os.ReadFile("../docs/spec/testdata/installation/00000001.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := open(t)
+	if err := os.MkdirAll(filepath.Join(d.Path(), "generations"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(d.Path(), "generations", "00000001.json"), b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	g, err := d.Active()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, ok := g.Find("acme/hello")
+	l, locked := g.Lock.Find("acme/hello")
+	if !ok || !locked || g.Why != "install acme/hello" || r.Runtime != "wasm" || l.Source != "https://plugins.example.org" || l.Packages[0].Payload.Digest != r.Payload {
+		t.Fatalf("%+v", g)
+	}
+}

@@ -43,12 +43,12 @@ func (w Wish) String() string {
 
 // Host is what the running application offers.
 type Host struct {
-	App      string
-	Version  version.Version
-	Points   []manifest.PointRef // extension points; several majors of one id are allowed
-	Platform manifest.Platform
-	Runtimes []string      // that the program has a driver for, the preferred one first
-	Linked   []manifest.ID // plugins that are part of the program
+	App      string              `json:"app"`
+	Version  version.Version     `json:"version"`
+	Points   []manifest.PointRef `json:"points"` // extension points; several majors of one id are allowed
+	Platform manifest.Platform   `json:"platform"`
+	Runtimes []string            `json:"runtimes"`         // that the program has a driver for, the preferred one first
+	Linked   []manifest.ID       `json:"linked,omitempty"` // plugins that are part of the program
 }
 
 // Policy decides which releases may be chosen. It is declared here and
