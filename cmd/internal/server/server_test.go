@@ -213,10 +213,9 @@ func TestOpenFreesThePort(t *testing.T) {
 	}
 	address := l.Addr().String()
 	l.Close()
-	data := t.TempDir()
-	for name, content := range map[string]string{"registry.db": "this is no database, whatever its name says, and long enough to be one: " + strings.Repeat("x", 4096), "blobs": "a file where a folder belongs"} {
-		path := filepath.Join(data, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+	for name, content := range map[string]string{"registry.db": strings.Repeat("this is no database ", 500), "blobs": "a file where a folder belongs"} {
+		data := t.TempDir()
+		if err := os.WriteFile(filepath.Join(data, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		s, err := server.Open(t.Context(), server.Options{Data: data, Listen: address})
@@ -226,10 +225,8 @@ func TestOpenFreesThePort(t *testing.T) {
 		if left := openFiles(t, data); len(left) > 0 {
 			t.Errorf("%s: open after %v: %v", name, err, left)
 		}
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
 	}
+	data := t.TempDir()
 	s, err := server.Open(t.Context(), server.Options{Data: data, Listen: address})
 	if err != nil {
 		t.Fatal(err)
