@@ -3,9 +3,11 @@ package loadtest_test
 import (
 	"testing"
 
+	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/load/inproc"
 	"github.com/plugstead/plugstead/load/loadtest"
+	"github.com/plugstead/plugstead/load/loadtest/testplugin"
 	"github.com/plugstead/plugstead/load/process"
 	"github.com/plugstead/plugstead/load/wasm"
 	"github.com/plugstead/plugstead/manifest"
@@ -27,3 +29,29 @@ var targets = map[string]loadtest.Target{
 func TestInproc(t *testing.T)  { loadtest.Run(t, targets["inproc"]) }
 func TestProcess(t *testing.T) { loadtest.Run(t, targets["process"]) }
 func TestWasm(t *testing.T)    { loadtest.Run(t, targets["wasm"]) }
+
+func TestWasmTwoInstances(t *testing.T) { loadtest.Run(t, targets["wasm2"]) }
+
+// TestPeersAcross: a plugin calls another one whatever runtime each is in.
+func TestPeersAcross(t *testing.T) {
+	for from, x := range targets {
+		for to, y := range targets {
+			if from == to {
+				continue
+			}
+			t.Run(from+" calls "+to, func(t *testing.T) {
+				peer, err := y.Driver.Start(t.Context(), y.Image(t, testplugin.PeerID), load.Spec{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer peer.Close()
+				loadtest.RunPeer(t, x, func(id manifest.ID) contract.Caller {
+					if id == testplugin.PeerID {
+						return peer
+					}
+					return nil
+				})
+			})
+		}
+	}
+}

@@ -444,11 +444,11 @@ func (x Target) peers(t testing.TB) func(manifest.ID) contract.Caller {
 }
 
 func testPeer(t *testing.T, x Target) {
-	TestPeer(t, x, x.peers(t))
+	RunPeer(t, x, x.peers(t))
 }
 
-// TestPeer checks calls of a plugin in x to the peer that peers returns.
-func TestPeer(t *testing.T, x Target, peers func(manifest.ID) contract.Caller) {
+// RunPeer checks calls of a plugin in x to the peer that peers returns.
+func RunPeer(t *testing.T, x Target, peers func(manifest.ID) contract.Caller) {
 	s := newHost().spec("")
 	s.Peer = peers
 	in := x.startWith(t, testplugin.ID, s)
