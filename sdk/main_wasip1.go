@@ -29,7 +29,7 @@ var (
 	answers = map[uint32][]byte{} // where the host writes answers, until they are read
 	reply   []byte                // the last answer to the host
 	spare   []byte                // for calls to the host
-	plugin  *guest.Served
+	opened  *guest.Served
 )
 
 //go:wasmimport plugstead call
@@ -93,7 +93,7 @@ func dispatch(t frame.Type, body, out []byte) ([]byte, error) {
 	case frame.Call:
 		return handle(body, out)
 	}
-	if plugin == nil {
+	if opened == nil {
 		return nil, errNoPlugin
 	}
 	left, rest, err := frame.ParseTimeout(body)
@@ -102,7 +102,7 @@ func dispatch(t frame.Type, body, out []byte) ([]byte, error) {
 	}
 	ctx, cancel := guest.Limit(context.Background(), left)
 	defer cancel()
-	return out, plugin.Lifecycle(ctx, t, rest)
+	return out, opened.Lifecycle(ctx, t, rest)
 }
 
 var errNoPlugin = contract.Errorf(contract.FailedPrecondition, "the plugin is not open")
@@ -118,7 +118,7 @@ func open(body []byte) error {
 	}
 	ctx, cancel := guest.Limit(context.Background(), left)
 	defer cancel()
-	plugin, err = r.Serve(ctx, newEnv(imports{}, m, log), m, config)
+	opened, err = r.Serve(ctx, newEnv(imports{}, m, log), m, config)
 	return err
 }
 
@@ -127,12 +127,12 @@ func handle(body, out []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if plugin == nil {
+	if opened == nil {
 		return nil, errNoPlugin
 	}
 	ctx, cancel := guest.Limit(context.Background(), h.Timeout)
 	defer cancel()
-	return plugin.Call(ctx, h, message, out)
+	return opened.Call(ctx, h, message, out)
 }
 
 // imports is the host behind the functions that it gives to the module.

@@ -13,8 +13,10 @@ import (
 func TestGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New()
-		if !g.Enter() || !g.Enter() || g.Closed() {
-			t.Fatal("a new gate is closed")
+		for range 2 {
+			if !g.Enter() || g.Closed() {
+				t.Fatal("a new gate is closed")
+			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
