@@ -2,7 +2,9 @@ package registry
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
@@ -31,6 +33,7 @@ const (
 	CodePluginUnknown   Code = "PLUGIN_UNKNOWN"
 	CodeReleaseUnknown  Code = "RELEASE_UNKNOWN"
 	CodeQueryInvalid    Code = "QUERY_INVALID"
+	CodeTooMany         Code = "TOOMANYREQUESTS"
 	CodeInternal        Code = "INTERNAL"
 )
 
@@ -43,20 +46,14 @@ var status = map[Code]int{
 	CodeSizeInvalid: http.StatusRequestEntityTooLarge, CodeUnauthorized: http.StatusUnauthorized, CodeDenied: http.StatusForbidden,
 	CodeUnsupported: http.StatusMethodNotAllowed, CodeVersionBound: http.StatusConflict, CodePluginInvalid: http.StatusUnprocessableEntity,
 	CodePluginUnknown: http.StatusNotFound, CodeReleaseUnknown: http.StatusNotFound, CodeQueryInvalid: http.StatusBadRequest,
-	CodeInternal: http.StatusInternalServerError,
+	CodeTooMany: http.StatusTooManyRequests, CodeInternal: http.StatusInternalServerError,
 }
 
 // Status returns the HTTP status that goes with c.
 func (c Code) Status() int { return status[c] }
 
-// Codes lists every code.
-func Codes() []Code {
-	out := make([]Code, 0, len(status))
-	for c := range status {
-		out = append(out, c)
-	}
-	return out
-}
+// Codes lists every code by alphabet.
+func Codes() []Code { return slices.Sorted(maps.Keys(status)) }
 
 // Error is an answer with a code. Its text is for people and is sent to them.
 type Error struct {
@@ -82,6 +79,8 @@ func (e *Error) Is(target error) bool {
 		return status[e.Code] == http.StatusNotFound
 	case artifact.ErrDigest:
 		return e.Code == CodeDigestInvalid
+	case ErrBusy:
+		return e.Code == CodeTooMany
 	}
 	return false
 }
@@ -103,6 +102,8 @@ func AsError(err error, notFound Code) *Error {
 		return &Error{CodeDigestInvalid, "content does not match its digest", err}
 	case errors.Is(err, ErrOffset):
 		return &Error{CodeUploadInvalid, err.Error(), err}
+	case errors.Is(err, ErrBusy):
+		return &Error{CodeTooMany, err.Error(), err}
 	case errors.Is(err, ErrInvalid):
 		return &Error{CodePluginInvalid, err.Error(), err}
 	}

@@ -35,6 +35,7 @@ var (
 	ErrNotFound = store.ErrNotFound
 	ErrBound    = store.ErrBound // a version tag names another artifact
 	ErrInvalid  = errors.New("invalid")
+	ErrBusy     = errors.New("too many uploads at one time")
 	// ErrOffset says that a chunk of an upload does not begin where the last ended.
 	ErrOffset = errors.New("chunk does not begin where the upload ends")
 )

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,8 +54,11 @@ var (
 
 // Options are the optional properties of a client.
 type Options struct {
-	Token string       // for publishing; sent to this registry only
-	HTTP  *http.Client // default: one with time limits on connecting and headers, none on bodies
+	Token string // for publishing; sent to this registry only
+	// HTTP makes the requests. It is copied; its CheckRedirect is asked after that of
+	// the client. Default: one with time limits on connecting and headers, none on
+	// bodies.
+	HTTP *http.Client
 }
 
 // New returns a client of the registry at an http or https address.
@@ -65,10 +68,12 @@ func New(address string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("registry address %.200q: want http://HOST or https://HOST", address)
 	}
 	u.Path = strings.TrimSuffix(u.Path, "/")
-	c := &Client{base: u, token: o.Token, http: o.HTTP, docs: map[manifest.ID]*index.Plugin{}}
-	if c.http == nil {
-		c.http = &http.Client{Transport: transport(), CheckRedirect: sameScheme}
+	c := &Client{base: u, token: o.Token, docs: map[manifest.ID]*index.Plugin{}}
+	if o.HTTP == nil {
+		o.HTTP = &http.Client{Transport: transport()}
 	}
+	c.http = new(*o.HTTP)
+	c.http.CheckRedirect = redirects{o.HTTP.CheckRedirect}.check
 	return c, nil
 }
 
@@ -78,18 +83,6 @@ func transport() *http.Transport {
 	t.ResponseHeaderTimeout = 30 * time.Second
 	t.MaxIdleConnsPerHost = 16
 	return t
-}
-
-// sameScheme refuses redirects that leave TLS, and long chains. The token never
-// follows a redirect to another host: net/http drops the header.
-func sameScheme(r *http.Request, via []*http.Request) error {
-	if len(via) >= 5 {
-		return errors.New("too many redirects")
-	}
-	if via[0].URL.Scheme == "https" && r.URL.Scheme != "https" {
-		return errors.New("redirect from https to http refused")
-	}
-	return nil
 }
 
 // Identity implements fetch.Source: the address without a trailing slash.
@@ -103,85 +96,20 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 	}
 	u := *c.base
 	u.Path, u.RawQuery = c.base.Path+ref.Path, ref.RawQuery
-	if ref.Host != "" { // an upload location may be absolute; elsewhere is refused
-		if ref.Host != c.base.Host || ref.Scheme != c.base.Scheme {
-			return nil, fmt.Errorf("%w: upload location on another host: %s", ErrProtocol, ref.Host)
-		}
-		u.Path = ref.Path
-	}
+	return c.requestAt(ctx, method, &u, body)
+}
+
+// requestAt makes a request to an address of the registry.
+func (c *Client) requestAt(ctx context.Context, method string, u *url.URL, body io.Reader) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {
 		return nil, err
 	}
 	r.Header.Set("User-Agent", userAgent)
-	if c.token != "" && method != http.MethodGet && method != http.MethodHead {
+	if c.token != "" && !reads(method) {
 		r.SetBasicAuth("token", c.token)
 	}
 	return r, nil
-}
-
-// do sends r and returns an answer of one of the wanted statuses. Others become
-// errors. The caller closes the body.
-func (c *Client) do(r *http.Request, want ...int) (*http.Response, error) {
-	res, err := c.http.Do(r)
-	if err != nil {
-		if cause := context.Cause(r.Context()); cause != nil {
-			return nil, cause
-		}
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
-	}
-	if slices.Contains(want, res.StatusCode) {
-		return res, nil
-	}
-	defer res.Body.Close()
-	return nil, refusal(r, res)
-}
-
-// refusal turns an answer that was not hoped for into an error.
-func refusal(r *http.Request, res *http.Response) error {
-	e := parseError(res)
-	switch {
-	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("%w: %w", ErrUnauthorized, e)
-	case e.Code != "":
-		return e
-	case res.StatusCode == http.StatusNotFound:
-		return fmt.Errorf("%s: %w", r.URL.Path, registry.ErrNotFound)
-	case res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests:
-		return fmt.Errorf("%w: %s", ErrUnreachable, res.Status)
-	}
-	return fmt.Errorf("%w: %s %s: %s", ErrProtocol, r.Method, r.URL.Path, res.Status)
-}
-
-// parseError reads the OCI form or problem+json.
-func parseError(res *http.Response) *registry.Error {
-	b, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	var x struct {
-		Code   registry.Code
-		Detail string
-		Errors []struct {
-			Code    registry.Code
-			Message string
-		}
-	}
-	if json.Unmarshal(b, &x) != nil {
-		return &registry.Error{Detail: res.Status}
-	}
-	if len(x.Errors) > 0 {
-		return &registry.Error{Code: x.Errors[0].Code, Detail: printable(x.Errors[0].Message)}
-	}
-	return &registry.Error{Code: x.Code, Detail: printable(x.Detail)}
-}
-
-// printable keeps what a stranger wrote from steering a terminal.
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, s)
-	return s[:min(len(s), 500)]
 }
 
 // Plugin implements index.Index. A document that did not change since the last call
@@ -219,9 +147,9 @@ func (c *Client) document(ctx context.Context, id manifest.ID, old *index.Plugin
 	if res.StatusCode == http.StatusNotModified && old != nil {
 		return old, nil
 	}
-	b, err := io.ReadAll(io.LimitReader(res.Body, index.MaxDocument+1))
+	b, err := io.ReadAll(io.LimitReader(body{res.Body}, index.MaxDocument+1))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, err
 	}
 	return index.Parse(id, b)
 }
@@ -254,25 +182,29 @@ func (c *Client) search(ctx context.Context, q index.Query) ([]index.Hit, error)
 	if err := c.api(ctx, http.MethodGet, registry.RouteSearch+"?"+v.Encode(), nil, &x); err != nil {
 		return nil, err
 	}
-	for _, h := range x.Hits {
+	if len(x.Hits) > q.EffectiveLimit() {
+		return nil, fmt.Errorf("%w: %d hits, asked for %d", ErrProtocol, len(x.Hits), q.EffectiveLimit())
+	}
+	for i, h := range x.Hits {
 		if _, err := manifest.ParseID(string(h.ID)); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
 		}
+		x.Hits[i].Summary = printable(h.Summary)
 	}
 	return x.Hits, nil
 }
 
 // api sends a request with an optional JSON body and reads a JSON answer into out.
 func (c *Client) api(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
+	var send io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
 			return err
 		}
-		body = strings.NewReader(string(b))
+		send = bytes.NewReader(b)
 	}
-	r, err := c.request(ctx, method, path, body)
+	r, err := c.request(ctx, method, path, send)
 	if err != nil {
 		return err
 	}
@@ -282,9 +214,9 @@ func (c *Client) api(ctx context.Context, method, path string, in, out any) erro
 		return err
 	}
 	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(res.Body, 4*maxAnswer))
+	b, err := io.ReadAll(io.LimitReader(body{res.Body}, 4*maxAnswer))
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return err
 	}
 	if err := json.Unmarshal(b, out); err != nil {
 		return fmt.Errorf("%w: %w", ErrProtocol, err)
@@ -336,15 +268,4 @@ func (b repo) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, e
 		return nil, fmt.Errorf("%s: %w", d.Digest.Short(), err)
 	}
 	return body{res.Body}, nil
-}
-
-// body classes errors that come while a body is read.
-type body struct{ io.ReadCloser }
-
-func (b body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
-	}
-	return n, err
 }

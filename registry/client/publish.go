@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/plugstead/plugstead/artifact"
@@ -71,15 +72,16 @@ func (t *target) upload(ctx context.Context, d artifact.Descriptor, r io.Reader)
 		return err
 	}
 	res.Body.Close()
-	at, err := url.Parse(res.Header.Get("Location"))
-	if err != nil || at.Path == "" {
-		return fmt.Errorf("%w: no upload location", ErrProtocol)
+	at, err := t.c.location(res)
+	if err != nil {
+		return err
 	}
 	q := at.Query()
 	q.Set("digest", string(d.Digest))
 	at.RawQuery = q.Encode()
 	// Hashing on the way makes a file that changed while it was sent an error here.
-	req, err = t.c.request(ctx, http.MethodPut, at.String(), io.NopCloser(artifact.Verify(r, d)))
+	source := &watched{r: artifact.Verify(r, d)}
+	req, err = t.c.requestAt(ctx, http.MethodPut, at, io.NopCloser(source))
 	if err != nil {
 		return err
 	}
@@ -89,10 +91,52 @@ func (t *target) upload(ctx context.Context, d artifact.Descriptor, r io.Reader)
 	}
 	req.Header.Set("Content-Type", "application/octet-stream")
 	res, err = t.c.do(req, http.StatusCreated)
+	if bad := source.trouble(); err != nil && bad != nil {
+		return bad // not the registry's fault
+	}
 	if err != nil {
 		return err
 	}
 	return res.Body.Close()
+}
+
+// watched keeps the error of a reader, which the transport reports as its own.
+type watched struct {
+	r   io.Reader
+	mu  sync.Mutex
+	err error
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if err != nil && err != io.EOF {
+		w.mu.Lock()
+		w.err = err
+		w.mu.Unlock()
+	}
+	return n, err
+}
+
+func (w *watched) trouble() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// location returns where an upload goes on. It must be at the registry itself: the
+// token and the bytes are sent there.
+func (c *Client) location(res *http.Response) (*url.URL, error) {
+	at, err := res.Location()
+	if err != nil {
+		return nil, fmt.Errorf("%w: no upload location", ErrProtocol)
+	}
+	if !sameOrigin(at, c.base) || at.User != nil {
+		return nil, fmt.Errorf("%w: upload location on another host: %.200q", ErrProtocol, at.Scheme+"://"+at.Host)
+	}
+	if !strings.HasPrefix(at.Path, c.base.Path+"/") { // behind a proxy that adds a prefix
+		at.Path, at.RawPath = c.base.Path+at.Path, ""
+	}
+	return at, nil
 }
 
 func (t *target) putManifest(ctx context.Context, d artifact.Descriptor, ref string, b []byte) error {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/plugstead/plugstead/artifact"
@@ -163,7 +164,7 @@ func readReason(body io.Reader) (string, error) {
 	if err != nil {
 		return "", &registry.Error{Code: registry.CodeQueryInvalid, Detail: `want {"reason":"…"}`, Err: err}
 	}
-	if utf8.RuneCountInString(x.Reason) > maxReason || strings.ContainsFunc(x.Reason, func(r rune) bool { return r < ' ' }) {
+	if utf8.RuneCountInString(x.Reason) > maxReason || strings.ContainsFunc(x.Reason, unicode.IsControl) {
 		return "", &registry.Error{Code: registry.CodeQueryInvalid, Detail: "reason: one line of at most 200 characters"}
 	}
 	return x.Reason, nil

@@ -67,17 +67,22 @@ func (h *handler) startUpload(w http.ResponseWriter, r *http.Request, t target, 
 		}
 		// What cannot be mounted is uploaded.
 	}
+	whole := q.Get("digest") != ""
+	if _, err := digestOf(q.Get("digest")); whole && err != nil {
+		h.fail(w, r, registry.AsError(err, ""))
+		return
+	}
 	name, err := h.b.NewUpload(r.Context(), t.repo)
 	if err != nil {
 		h.fail(w, r, registry.AsError(err, registry.CodeNameUnknown))
 		return
 	}
-	if q.Get("digest") == "" {
+	if !whole {
 		h.uploadAt(w, t.repo, name, 0, http.StatusAccepted)
 		return
 	}
 	t.ref = name
-	h.putUpload(w, r, t, "")
+	h.finish(w, r, t, true)
 }
 
 func (h *handler) uploadStatus(w http.ResponseWriter, r *http.Request, t target, _ string) {
@@ -112,30 +117,34 @@ func (h *handler) append(u registry.Upload, r *http.Request) error {
 			return &registry.Error{Code: registry.CodeUploadInvalid, Detail: fmt.Sprintf("the next byte of this upload is %d", u.Size())}
 		}
 	}
-	left := h.o.MaxBlob - u.Size()
-	body := &limited{r: r.Body, left: left}
+	body := &limited{r: r.Body, left: h.o.MaxBlob - u.Size()}
 	err := u.Append(body)
-	if errors.Is(err, errTooLarge) {
+	switch {
+	case errors.Is(body.err, errTooLarge):
 		return errors.Join(&registry.Error{Code: registry.CodeSizeInvalid, Detail: fmt.Sprintf("a blob has at most %d bytes", h.o.MaxBlob)}, u.Cancel())
+	case body.err != nil:
+		return &registry.Error{Code: registry.CodeUploadInvalid, Detail: "the body ended early", Err: body.err}
 	}
-	if err != nil {
-		return &registry.Error{Code: registry.CodeUploadInvalid, Detail: "the body ended early", Err: err}
-	}
-	return nil
+	return err // of the place where blobs are kept
 }
 
 var errTooLarge = errors.New("too large")
 
-// limited fails, unlike io.LimitedReader, when more than left bytes come.
+// limited fails, unlike io.LimitedReader, when more than left bytes come. It keeps
+// its error, which tells a broken body from a full disk.
 type limited struct {
 	r    io.Reader
 	left int64
+	err  error // other than io.EOF
 }
 
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	if l.left -= int64(n); l.left < 0 {
-		return 0, errTooLarge
+		n, err = 0, errTooLarge
+	}
+	if err != nil && err != io.EOF {
+		l.err = err
 	}
 	return n, err
 }
@@ -149,6 +158,12 @@ func rangeStart(s string) (int64, bool) {
 }
 
 func (h *handler) putUpload(w http.ResponseWriter, r *http.Request, t target, _ string) {
+	h.finish(w, r, t, false)
+}
+
+// finish takes the rest of an upload and ends it. When it fails, the client may go
+// on, unless it was never told the name of the upload: then it is unnamed, and gone.
+func (h *handler) finish(w http.ResponseWriter, r *http.Request, t target, unnamed bool) {
 	u, err := h.b.Upload(r.Context(), t.repo, t.ref)
 	if err != nil {
 		h.fail(w, r, registry.AsError(err, registry.CodeUploadUnknown))
@@ -163,6 +178,9 @@ func (h *handler) putUpload(w http.ResponseWriter, r *http.Request, t target, _ 
 		err = u.Commit(detached(r), d)
 	}
 	if err != nil {
+		if unnamed {
+			err = errors.Join(err, u.Cancel())
+		}
 		h.fail(w, r, registry.AsError(err, registry.CodeUploadUnknown))
 		return
 	}

@@ -54,7 +54,7 @@ func (h *handler) getTags(w http.ResponseWriter, r *http.Request, t target, _ st
 	if s := q.Get("n"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 0 {
-			h.fail(w, r, &registry.Error{Code: registry.CodeUnsupported, Detail: "n: want a number"})
+			h.fail(w, r, &registry.Error{Code: registry.CodeQueryInvalid, Detail: "n: want a number"})
 			return
 		}
 		if n < len(tags) {
@@ -154,6 +154,9 @@ func (h *handler) readUpload(r *http.Request, t target) (*registry.Manifest, *oc
 		m.ArtifactType = doc.Config.MediaType
 	}
 	if doc.Subject != nil {
+		if err := doc.Subject.Check(); err != nil {
+			return nil, nil, bad("subject: %v", err)
+		}
 		m.Subject = doc.Subject.Digest
 	}
 	if strings.Contains(t.ref, ":") {
@@ -194,6 +197,9 @@ func (h *handler) checkChildren(r *http.Request, repo string, doc *ociDocument) 
 		}
 	}
 	for _, d := range doc.Manifests {
+		if err := d.Check(); err != nil { // a tag in place of a digest would be found
+			return &registry.Error{Code: registry.CodeManifestInvalid, Detail: err.Error()}
+		}
 		if _, _, err := h.b.Manifest(r.Context(), repo, string(d.Digest)); err != nil {
 			return missing(d, err)
 		}

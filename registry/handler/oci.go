@@ -19,34 +19,40 @@ type target struct {
 	repo, kind, ref string // kind: "blobs", "uploads", "manifests", "tags", "referrers"
 }
 
-// parseTarget splits a path behind /v2/. Repository names have slashes, so the kind
-// is found from the end.
+// parseTarget splits a path behind /v2/. Repository names have slashes and may hold
+// the names of kinds, but references have none: the path is read from its end.
 func parseTarget(path string) (t target, ok bool) {
-	cut := func(sep string) bool {
-		i := strings.LastIndex(path, sep)
-		if i <= 0 {
-			return false
-		}
-		t.repo, t.ref = path[:i], path[i+len(sep):]
-		return true
+	if repo, ok := strings.CutSuffix(path, "/tags/list"); ok {
+		return target{repo: repo, kind: "tags"}, repo != ""
 	}
-	switch {
-	case cut("/blobs/uploads/"):
-		t.kind = "uploads"
-	case strings.HasSuffix(path, "/blobs/uploads"):
-		t.repo, t.kind = strings.TrimSuffix(path, "/blobs/uploads"), "uploads"
-	case strings.HasSuffix(path, "/tags/list"):
-		t.repo, t.kind = strings.TrimSuffix(path, "/tags/list"), "tags"
-	case cut("/blobs/"):
-		t.kind = "blobs"
-	case cut("/manifests/"):
-		t.kind = "manifests"
-	case cut("/referrers/"):
-		t.kind = "referrers"
-	default:
+	if repo, ok := strings.CutSuffix(path, "/blobs/uploads"); ok {
+		return target{repo: repo, kind: "uploads"}, repo != ""
+	}
+	front, ref, ok := cutLast(path)
+	if !ok {
 		return t, false
 	}
-	return t, !strings.Contains(t.ref, "/")
+	if repo, ok := strings.CutSuffix(front, "/blobs/uploads"); ok {
+		return target{repo, "uploads", ref}, repo != ""
+	}
+	repo, kind, ok := cutLast(front)
+	if !ok || repo == "" || ref == "" {
+		return t, false
+	}
+	switch kind {
+	case "blobs", "manifests", "referrers":
+		return target{repo, kind, ref}, true
+	}
+	return t, false
+}
+
+// cutLast cuts at the last slash.
+func cutLast(s string) (before, after string, ok bool) {
+	i := strings.LastIndexByte(s, '/')
+	if i < 0 {
+		return "", s, false
+	}
+	return s[:i], s[i+1:], true
 }
 
 func (h *handler) oci(w http.ResponseWriter, r *http.Request) {

@@ -31,9 +31,6 @@ const (
 	maxIdle    = time.Hour
 )
 
-// ErrBusy says that too many uploads are open.
-var ErrBusy = errors.New("too many uploads at one time")
-
 // Dir is a folder of blobs. Its methods allow concurrent calls, but one process
 // alone may have the folder open.
 type Dir struct {
@@ -81,14 +78,14 @@ func (d *Dir) OpenBlob(x artifact.Digest) (*os.File, int64, error) {
 	return f, st.Size(), nil
 }
 
-// NewUpload begins an upload.
+// NewUpload begins an upload, or fails with registry.ErrBusy.
 func (d *Dir) NewUpload(repo string) (*Upload, error) {
 	u := &Upload{d: d, Repo: repo, Name: rand.Text(), hash: sha256.New(), touched: time.Now()}
 	d.mu.Lock()
 	d.expire()
 	if len(d.uploads) >= maxUploads {
 		d.mu.Unlock()
-		return nil, ErrBusy
+		return nil, registry.ErrBusy
 	}
 	d.uploads[u.Name] = u
 	d.mu.Unlock()

@@ -1,0 +1,104 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/plugstead/plugstead/registry"
+)
+
+// do sends r and returns an answer of one of the wanted statuses. Others become
+// errors. The caller closes the body.
+func (c *Client) do(r *http.Request, want ...int) (*http.Response, error) {
+	res, err := c.http.Do(r)
+	if err != nil {
+		if cause := context.Cause(r.Context()); cause != nil {
+			return nil, cause
+		}
+		if errors.Is(err, ErrProtocol) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	if slices.Contains(want, res.StatusCode) {
+		return res, nil
+	}
+	defer res.Body.Close()
+	return nil, refusal(r, res)
+}
+
+// refusal turns an answer that was not hoped for into an error.
+func refusal(r *http.Request, res *http.Response) error {
+	e := parseError(res)
+	switch {
+	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%w: %w", ErrUnauthorized, e)
+	case res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests:
+		if e.Code == "" {
+			return fmt.Errorf("%w: %s", ErrUnreachable, printable(res.Status))
+		}
+		return fmt.Errorf("%w: %w", ErrUnreachable, e)
+	case e.Code != "":
+		return e
+	case res.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("%s: %w", r.URL.Path, registry.ErrNotFound)
+	}
+	return fmt.Errorf("%w: %s %s: %s", ErrProtocol, r.Method, r.URL.Path, printable(res.Status))
+}
+
+// parseError reads the OCI form or problem+json.
+func parseError(res *http.Response) *registry.Error {
+	b, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	var x struct {
+		Code   registry.Code
+		Detail string
+		Errors []struct {
+			Code    registry.Code
+			Message string
+		}
+	}
+	if json.Unmarshal(b, &x) != nil {
+		return &registry.Error{Detail: printable(res.Status)}
+	}
+	if len(x.Errors) > 0 {
+		x.Code, x.Detail = x.Errors[0].Code, x.Errors[0].Message
+	}
+	if !codePattern.MatchString(string(x.Code)) {
+		x.Code = ""
+	}
+	return &registry.Error{Code: x.Code, Detail: cmp.Or(printable(x.Detail), printable(res.Status))}
+}
+
+// codePattern is what a code looks like, also one of a registry that knows more.
+var codePattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,39}$`)
+
+// printable keeps what a stranger wrote from steering a terminal.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.ToValidUTF8(s[:min(len(s), 500)], "")
+}
+
+// body classes errors that come while a body is read.
+type body struct{ io.ReadCloser }
+
+func (b body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return n, err
+}
