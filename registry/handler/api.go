@@ -49,8 +49,10 @@ func (h *handler) document(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) documentAt(w http.ResponseWriter, r *http.Request) {
 	d, err := artifact.ParseDigest("sha256:" + r.PathValue("digest"))
-	if err != nil {
-		h.fail(w, r, &registry.Error{Code: registry.CodeDigestInvalid, Detail: err.Error()})
+	if err != nil { // no digest: a plugin of the namespace "at"
+		r.SetPathValue("ns", "at")
+		r.SetPathValue("name", r.PathValue("digest"))
+		h.document(w, r)
 		return
 	}
 	b, err := h.b.DocumentAt(r.Context(), d)

@@ -1,0 +1,95 @@
+package handler
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParseTarget(t *testing.T) {
+	for path, want := range map[string]target{
+		"acme/x/blobs/sha256:0":            {"acme/x", "blobs", "sha256:0"},
+		"acme/x/blobs/uploads":             {"acme/x", "uploads", ""},
+		"acme/x/blobs/uploads/":            {"acme/x", "uploads", ""},
+		"acme/x/blobs/uploads/ABC":         {"acme/x", "uploads", "ABC"},
+		"acme/x/manifests/1.0.0":           {"acme/x", "manifests", "1.0.0"},
+		"acme/x/tags/list":                 {"acme/x", "tags", ""},
+		"acme/x/referrers/sha256:0":        {"acme/x", "referrers", "sha256:0"},
+		"x/manifests/1":                    {"x", "manifests", "1"},
+		"a/b/c/d/manifests/1":              {"a/b/c/d", "manifests", "1"},
+		"acme/blobs/manifests/1.0.0":       {"acme/blobs", "manifests", "1.0.0"},
+		"acme/blobs/blobs/sha256:0":        {"acme/blobs", "blobs", "sha256:0"},
+		"acme/blobs/blobs/uploads/":        {"acme/blobs", "uploads", ""},
+		"acme/blobs/blobs/uploads/A":       {"acme/blobs", "uploads", "A"},
+		"blobs/uploads/manifests/1":        {"blobs/uploads", "manifests", "1"},
+		"blobs/uploads/blobs/uploads/A":    {"blobs/uploads", "uploads", "A"},
+		"acme/manifests/referrers/x":       {"acme/manifests", "referrers", "x"},
+		"acme/manifests/manifests/x":       {"acme/manifests", "manifests", "x"},
+		"acme/referrers/tags/list":         {"acme/referrers", "tags", ""},
+		"tags/list/tags/list":              {"tags/list", "tags", ""},
+		"acme/blobs/uploads/manifests/1.0": {"acme/blobs/uploads", "manifests", "1.0"},
+	} {
+		if got, ok := parseTarget(path); !ok || got != want {
+			t.Errorf("%s: got %+v %t, want %+v", path, got, ok, want)
+		}
+	}
+	for _, path := range []string{
+		"", "/", "x", "acme/x", "acme/x/", "/tags/list", "tags/list", "/manifests/1", "manifests/1", "acme/x/manifests/", "acme/x/blobs/",
+		"acme/x/secrets/1", "acme/x/manifests/1/2", "/blobs/uploads/", "/blobs/uploads/x", "_catalog", "acme/x/tags/other",
+	} {
+		if got, ok := parseTarget(path); ok {
+			t.Errorf("%s: got %+v", path, got)
+		}
+	}
+}
+
+// FuzzParseTarget checks that a path which is understood is the one that its parts
+// make, and that no reference holds a slash.
+func FuzzParseTarget(f *testing.F) {
+	for _, seed := range []string{"acme/x/blobs/sha256:0", "a/blobs/uploads/", "a/blobs/uploads", "a/tags/list", "a/b/manifests/1", "a/referrers/x", "//", "blobs/uploads/"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		got, ok := parseTarget(path)
+		if !ok {
+			return
+		}
+		middle := map[string]string{"blobs": "/blobs/", "uploads": "/blobs/uploads/", "manifests": "/manifests/", "tags": "/tags/list", "referrers": "/referrers/"}[got.kind]
+		if back := got.repo + middle + got.ref; back != path && back != path+"/" || got.repo == "" || middle == "" || strings.Contains(got.ref, "/") {
+			t.Errorf("%q is %+v", path, got)
+		}
+	})
+}
+
+func TestRangeStart(t *testing.T) {
+	for s, want := range map[string]int64{"0-99": 0, "100-199": 100, "bytes 5-9": 5, "bytes 5-9/*": 5, "7-6": 7, "0-0": 0, "4611686018427387903-4611686018427387903": 1<<62 - 1} {
+		if got, ok := rangeStart(s); !ok || got != want {
+			t.Errorf("%q: %d %t", s, got, ok)
+		}
+	}
+	for _, bad := range []string{"", "-", "5", "5-", "-5", "9-5", "a-b", "0x1-2", "+1-2", "-1-2", "1 -2", "bytes=0-5", "99999999999999999999-99999999999999999999", "4611686018427387904-4611686018427387905", "1-2-3"} {
+		if got, ok := rangeStart(bad); ok {
+			t.Errorf("%q: %d", bad, got)
+		}
+	}
+}
+
+func FuzzRangeStart(f *testing.F) {
+	for _, seed := range []string{"0-99", "bytes 5-9/*", "-", "18446744073709551615-0", "1-", "bytes "} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, ok := rangeStart(s); ok && (got < 0 || !strings.Contains(s, "-")) {
+			t.Errorf("%q: %d", s, got)
+		}
+	})
+}
+
+func TestMatches(t *testing.T) {
+	for header, want := range map[string]bool{
+		`"a"`: true, `W/"a"`: true, `"b", "a"`: true, `"b" , W/"a"`: true, "*": true, "": false, "a": false, `"b"`: false, `"a`: false, `"a""`: false,
+	} {
+		if matches(header, `"a"`) != want {
+			t.Errorf("%s: want %t", header, want)
+		}
+	}
+}
