@@ -222,7 +222,7 @@ func (r *Registry) Tags(_ context.Context, name string) ([]string, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	x := r.repos[name]
-	if x == nil {
+	if x == nil || len(x.blobs)+len(x.manifests) == 0 { // an upload makes no repository
 		return nil, missing("repository", name)
 	}
 	out := []string{}

@@ -362,6 +362,9 @@ func uploads(t *testing.T, s *Server) {
 	if code != 202 || at == "" {
 		t.Fatal(code, h)
 	}
+	if code, _, body := s.call(t, "GET", "/v2/acme/x/tags/list", ""); code != 404 {
+		t.Errorf("an upload that was begun makes a repository: %d %s", code, body)
+	}
 	if code, h, _ := s.call(t, "PATCH", at, content[:5], "Content-Range", "0-4"); code != 202 || h.Get("Range") != "0-4" {
 		t.Fatal(code, h)
 	}
