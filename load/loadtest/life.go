@@ -169,13 +169,11 @@ func testStopDrains(t *testing.T, x Target) {
 	if err := in.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	select {
-	case err := <-result:
-		if err != nil {
-			t.Errorf("call in flight: %v", err)
-		}
-	default:
-		t.Error("Stop did not wait")
+	if err := <-result; err != nil {
+		t.Errorf("call in flight: %v", err)
+	}
+	if got := h.noted(); !slices.Equal(got, []string{"waiting", "finished", "stop"}) {
+		t.Errorf("the plugin noted %q", got)
 	}
 }
 

@@ -30,7 +30,10 @@ func TestInproc(t *testing.T)  { loadtest.Run(t, targets["inproc"]) }
 func TestProcess(t *testing.T) { loadtest.Run(t, targets["process"]) }
 func TestWasm(t *testing.T)    { loadtest.Run(t, targets["wasm"]) }
 
-func TestWasmTwoInstances(t *testing.T) { loadtest.Run(t, targets["wasm2"]) }
+// TestWasmTwoInstances runs what a second instance could change.
+func TestWasmTwoInstances(t *testing.T) {
+	loadtest.Run(t, targets["wasm2"], "Concurrent", "Exit", "Deadline", "Reconfigure", "Quiesce", "Stop", "StopDrains", "StopTimeout")
+}
 
 // TestPeersAcross: a plugin calls another one whatever runtime each is in.
 func TestPeersAcross(t *testing.T) {

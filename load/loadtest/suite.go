@@ -22,8 +22,8 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 )
 
-// Run checks one runtime.
-func Run(t *testing.T, x Target) {
+// Run checks one runtime: everything, or only the named parts.
+func Run(t *testing.T, x Target, only ...string) {
 	for _, c := range []struct {
 		name string
 		f    func(*testing.T, Target)
@@ -58,7 +58,9 @@ func Run(t *testing.T, x Target) {
 		{"Streams", testStreams},
 		{"StartErrors", testStartErrors},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.f(t, x) })
+		if len(only) == 0 || slices.Contains(only, c.name) {
+			t.Run(c.name, func(t *testing.T) { c.f(t, x) })
+		}
 	}
 }
 

@@ -188,6 +188,9 @@ func (p *plugin) wait(ctx context.Context, w probe.Waiting) (out probe.Waited, e
 	}
 	select {
 	case <-time.After(w.For):
+		if w.Announce {
+			return out, p.note(ctx, "finished")
+		}
 		return out, nil
 	case <-ctx.Done():
 	}
