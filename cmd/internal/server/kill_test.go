@@ -24,12 +24,14 @@ import (
 	"github.com/plugstead/plugstead/internal/plugintest"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
+	"github.com/plugstead/plugstead/registry/client"
 )
 
 const (
 	killRounds  = 12
 	killWorkers = 3
-	killVersion = 40 // versions that a worker can publish in one round
+	killVersion = 13 // versions that a worker can publish in one round
+	killSteps   = 60 // pushes of all workers before a kill, at most
 )
 
 // process is a server in a process of its own.
@@ -114,14 +116,26 @@ func TestKill(t *testing.T) {
 		}
 		s.token = token
 		checkFolder(t, data) // after the server opened it: nobody repairs it before
-		wait := time.Duration(random.Int64N(int64(120 * time.Millisecond)))
+		// The instant of a kill is so many steps into the publications, however fast
+		// the machine is, and then a little later.
+		steps, later := random.IntN(killSteps), time.Duration(random.Int64N(int64(5*time.Millisecond)))
+		step := make(chan struct{}, killWorkers*killVersion*100)
 		var workers sync.WaitGroup
 		for w := range killWorkers {
-			workers.Go(func() { publishUntilDead(t, s, packed[round][w], &done) })
+			workers.Go(func() { publishUntilDead(s, packed[round][w], step, &done) })
 		}
-		<-time.After(wait) // the instant of the kill is the point of this test
+		gone := make(chan struct{})
+		go func() { workers.Wait(); close(gone) }()
+		for range steps {
+			select {
+			case <-step:
+			case <-gone:
+				t.Fatal("publishing failed before the kill")
+			}
+		}
+		<-time.After(later)
 		s.kill(t)
-		workers.Wait()
+		<-gone
 	}
 	if len(done.list) == 0 {
 		t.Fatal("no publication was acknowledged before a kill")
@@ -152,7 +166,7 @@ func packForKills(t *testing.T) (out [killRounds][killWorkers][]*artifact.Packed
 	t.Helper()
 	for round := range killRounds {
 		for w := range killWorkers {
-			for n := range killVersion / killWorkers {
+			for n := range killVersion {
 				out[round][w] = append(out[round][w], plugintest.Pack(t, string(workerID(w)), fmt.Sprintf("%d.%d.0", round+1, n)))
 			}
 		}
@@ -161,9 +175,14 @@ func packForKills(t *testing.T) (out [killRounds][killWorkers][]*artifact.Packed
 }
 
 // publishUntilDead publishes one version after the other until the server is gone.
-func publishUntilDead(t *testing.T, s *process, list []*artifact.Packed, done *acknowledged) {
+func publishUntilDead(s *process, list []*artifact.Packed, step chan<- struct{}, done *acknowledged) {
+	c, err := client.New(s.url, client.Options{Token: s.token})
+	o := publish.Options{Events: publish.Events{Pushed: func(artifact.Descriptor) { step <- struct{}{} }}}
 	for _, p := range list {
-		if err := publish.Push(context.Background(), s.client(t, s.token).Target(p.Manifest.ID), p, publish.Options{}); err != nil {
+		if err == nil {
+			err = publish.Push(context.Background(), c.Target(p.Manifest.ID), p, o)
+		}
+		if err != nil {
 			return
 		}
 		done.mu.Lock()
