@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/plugstead/plugstead/artifact"
@@ -37,10 +38,11 @@ func (u *Updater) ApplyWithin(ctx context.Context, p *Plan, wait time.Duration) 
 	if p.Empty() {
 		return p.base, nil
 	}
-	tx, err := u.begin(ctx, wait)
+	tx, done, err := u.begin(ctx, wait)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	defer tx.Abort()
 	if tx.Base.Number != p.base.Number {
 		return nil, fmt.Errorf("apply: %w: it was generation %d and is %d", ErrStale, p.base.Number, tx.Base.Number)
@@ -52,13 +54,40 @@ func (u *Updater) ApplyWithin(ctx context.Context, p *Plan, wait time.Duration) 
 	return u.swap(ctx, p.base, g)
 }
 
-func (u *Updater) begin(ctx context.Context, wait time.Duration) (*install.Tx, error) {
+// begin takes the turn in this process, which done gives back, then the lock of the
+// folder.
+func (u *Updater) begin(ctx context.Context, wait time.Duration) (tx *install.Tx, done func(), err error) {
 	if wait > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, wait)
 		defer cancel()
 	}
-	return u.Dir.Begin(ctx)
+	if done, err = u.turn.take(ctx); err != nil {
+		return nil, nil, err
+	}
+	if tx, err = u.Dir.Begin(ctx); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return tx, done, nil
+}
+
+// turn lets one change after the other switch and swap, so that what runs never
+// falls behind what is active. Its zero value is free.
+type turn struct {
+	once  sync.Once
+	taken chan struct{}
+}
+
+// take waits for the turn until ctx ends; done gives it back.
+func (t *turn) take(ctx context.Context) (done func(), err error) {
+	t.once.Do(func() { t.taken = make(chan struct{}, 1) })
+	select {
+	case t.taken <- struct{}{}:
+		return func() { <-t.taken }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("another change is under way: %w (%w)", install.ErrBusy, ctx.Err())
+	}
 }
 
 // swap makes what runs equal to g, which is active; if that fails, before becomes
@@ -69,7 +98,7 @@ func (u *Updater) swap(ctx context.Context, before, g *install.Generation) (*ins
 		return g, nil
 	}
 	if err := set.Sync(ctx, u.Images(g)); err != nil {
-		return nil, u.revert(ctx, before, err)
+		return nil, u.revert(ctx, before, g, err)
 	}
 	return g, nil
 }
@@ -160,14 +189,18 @@ func (u *Updater) add(ctx context.Context, tx *install.Tx, b artifact.Blobs, p *
 	return lock, nil
 }
 
-// revert makes base active again after cause.
-func (u *Updater) revert(ctx context.Context, base *install.Generation, cause error) error {
+// revert makes base active again after g did not start because of cause. If another
+// process has changed the set since, its change stays.
+func (u *Updater) revert(ctx context.Context, base, g *install.Generation, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	tx, err := u.Dir.Begin(ctx)
 	if err != nil {
 		return errors.Join(cause, err)
 	}
 	defer tx.Abort()
+	if tx.Base.Number != g.Number {
+		return errors.Join(cause, fmt.Errorf("not reverted: another process made generation %d meanwhile", tx.Base.Number))
+	}
 	for _, r := range base.Records {
 		tx.Keep(r)
 	}
@@ -178,6 +211,11 @@ func (u *Updater) revert(ctx context.Context, base *install.Generation, cause er
 // Rollback makes a new generation equal to generation to (0: the one before) and
 // swaps the running plugins. It touches no network.
 func (u *Updater) Rollback(ctx context.Context, to int) (*install.Generation, error) {
+	done, err := u.turn.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	before, err := u.Dir.Active()
 	if err != nil {
 		return nil, err

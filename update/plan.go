@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/load"
@@ -44,6 +45,8 @@ type Updater struct {
 	// switch. It starts nothing. Nil: the first start does it.
 	Prepare func(context.Context, load.Image) error
 	Events  Events
+
+	turn turn
 }
 
 func (u *Updater) running() *supervise.Set {
@@ -76,7 +79,7 @@ const (
 	Install   Action = "install"
 	Update    Action = "update"
 	Downgrade Action = "downgrade"
-	Replace   Action = "replace" // same version, other bytes or runtime
+	Replace   Action = "replace" // same version, other bytes or runtime, or its files are gone
 	Remove    Action = "remove"
 	Keep      Action = "keep"
 )
@@ -100,6 +103,7 @@ type Plan struct {
 	base     *install.Generation
 	solution *resolve.Solution
 	why      string
+	whole    func(artifact.Digest) bool // whether the files of a payload are there
 }
 
 // Changes lists the lines that change something.
@@ -125,7 +129,7 @@ func (u *Updater) Plan(ctx context.Context, c Change) (*Plan, error) {
 	}
 	u.step("resolve")
 	locked := &base.Lock
-	p := &Plan{base: base, why: c.String()}
+	p := &Plan{base: base, why: c.String(), whole: u.Dir.HasTree}
 	p.Requests = (&resolve.Lock{Requests: locked.Without(c.Uninstall...)}).With(c.Install...)
 	// A plugin asked for by name is free to move.
 	update := slices.Clone(c.Update)
@@ -239,8 +243,8 @@ func (p *Plan) line(c resolve.Choice) Line {
 	return l
 }
 
-// unchanged reports whether c is installed as it is.
+// unchanged reports whether c is installed as it is, with its files.
 func (p *Plan) unchanged(c resolve.Choice, r install.Record) bool {
 	locked, ok := p.base.Lock.Find(c.ID)
-	return ok && locked.Digest == c.Release.Digest && r.Payload == c.Package.Payload.Digest && r.Runtime == c.Package.Runtime
+	return ok && locked.Digest == c.Release.Digest && r.Payload == c.Package.Payload.Digest && r.Runtime == c.Package.Runtime && p.whole(r.Payload)
 }
