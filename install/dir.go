@@ -44,8 +44,11 @@ func (d *Dir) treeRecord(p artifact.Digest) string {
 
 // HasTree reports whether the payload p is unpacked and complete.
 func (d *Dir) HasTree(p artifact.Digest) bool {
-	_, err := os.Stat(d.treeRecord(p))
-	return err == nil
+	if _, err := os.Stat(d.treeRecord(p)); err != nil {
+		return false
+	}
+	st, err := os.Stat(d.treePath(p))
+	return err == nil && st.IsDir()
 }
 
 // DataDir makes and returns the private folder of a plugin.

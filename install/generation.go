@@ -79,8 +79,8 @@ func (d *Dir) numbers() ([]int, error) {
 	}
 	var out []int
 	for _, e := range entries {
-		base, ok := strings.CutSuffix(e.Name(), ".json")
-		if n, err := strconv.Atoi(base); ok && err == nil && n > 0 {
+		n, err := strconv.Atoi(strings.TrimSuffix(e.Name(), ".json"))
+		if err == nil && n > 0 && e.Name() == filepath.Base(d.generationPath(n)) {
 			out = append(out, n)
 		}
 	}

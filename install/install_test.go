@@ -338,3 +338,38 @@ func TestVector(t *testing.T) {
 		t.Fatalf("%+v", g)
 	}
 }
+
+// TestLostTree removes the files of an installed plugin: the next installation
+// brings them back.
+func TestLostTree(t *testing.T) {
+	d := open(t)
+	b, list := verified(t, "acme/a")
+	g := commit(t, d, b, list, "first")
+	if err := os.RemoveAll(g.Records[0].Tree); err != nil {
+		t.Fatal(err)
+	}
+	if d.HasTree(g.Records[0].Payload) {
+		t.Fatal("a tree without files counts as there")
+	}
+	g = commit(t, d, b, list, "again")
+	if _, err := os.Stat(filepath.Join(g.Records[0].Tree, "m.wasm")); err != nil || !d.HasTree(g.Records[0].Payload) {
+		t.Fatal(err)
+	}
+}
+
+func TestStrayFilesAreNoGenerations(t *testing.T) {
+	d := open(t)
+	b, list := verified(t, "acme/a")
+	commit(t, d, b, list, "first")
+	for _, name := range []string{"7.json", "+0000009.json", "00000008", "00000008.json.bak", "-0000008.json"} {
+		if err := os.WriteFile(filepath.Join(d.Path(), "generations", name), []byte("{}"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if g, err := d.Active(); err != nil || g.Number != 1 {
+		t.Fatalf("%+v, %v", g, err)
+	}
+	if g := commit(t, d, b, list, "second"); g.Number != 2 {
+		t.Fatalf("generation %d", g.Number)
+	}
+}

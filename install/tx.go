@@ -78,8 +78,9 @@ func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor
 	if t.d.HasTree(d.Digest) {
 		return nil
 	}
-	// A tree without a record is what a kill between the last two steps left.
-	if err := os.RemoveAll(final); err != nil {
+	// A tree without a record is what a kill between the last two steps left, a
+	// record without a tree what somebody left who removed files.
+	if err := errors.Join(os.RemoveAll(t.d.treeRecord(d.Digest)), os.RemoveAll(final)); err != nil {
 		return err
 	}
 	stage := filepath.Join(t.d.path, "staging", d.Digest.Hex())
