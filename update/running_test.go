@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/plugstead/plugstead/contract"
@@ -68,8 +69,8 @@ func names(set *supervise.Set) string {
 	return strings.Join(out, ", ")
 }
 
-// TestConcurrentChangesRun changes one host from many goroutines: what runs in the
-// end is what is installed.
+// TestConcurrentChangesRun changes one host from many goroutines, of which every
+// second is slow to swap: what runs in the end is what is installed.
 func TestConcurrentChangesRun(t *testing.T) {
 	const n = 6
 	w := newWorld(t)
@@ -78,22 +79,30 @@ func TestConcurrentChangesRun(t *testing.T) {
 		w.publish(fmt.Sprintf("acme/p%d", i), "1.0.0")
 		want = append(want, fmt.Sprintf("acme/p%d 1.0.0", i))
 	}
-	for range 5 {
-		w.up = w.updater(t.TempDir())
-		set := w.run(fakeDriver{})
-		var wg sync.WaitGroup
-		for i := range n {
-			wg.Go(func() {
-				if _, _, err := w.up.Change(t.Context(), wish(t, fmt.Sprintf("acme/p%d", i))); err != nil {
+	set := w.run(fakeDriver{})
+	var swaps atomic.Int64
+	w.up.Running = func() *supervise.Set {
+		if swaps.Add(1)%2 == 1 {
+			for range 30 { // time enough for the others
+				if _, err := w.up.Outdated(t.Context()); err != nil {
 					t.Error(err)
 				}
-			})
+			}
 		}
-		wg.Wait()
-		w.expect(strings.Join(want, ", "))
-		if got := names(set); got != strings.Join(want, ", ") {
-			t.Fatalf("running %s", got)
-		}
+		return set
+	}
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			if _, _, err := w.up.Change(t.Context(), wish(t, fmt.Sprintf("acme/p%d", i))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	w.expect(strings.Join(want, ", "))
+	if got := names(set); got != strings.Join(want, ", ") {
+		t.Fatalf("running %s", got)
 	}
 }
 
