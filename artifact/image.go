@@ -243,5 +243,8 @@ func ReadPackage(ctx context.Context, b Blobs, p PackageRef) (Package, error) {
 	if err := x.Layers[0].Check(); err != nil {
 		return Package{}, fmt.Errorf("read package %s: %w", p.Digest.Short(), err)
 	}
+	if n := x.Layers[0].Size; n > MaxPayload {
+		return Package{}, fmt.Errorf("read package %s: payload of %d bytes, more than the limit of %d", p.Digest.Short(), n, int64(MaxPayload))
+	}
 	return Package{p, x.Layers[0]}, nil
 }

@@ -38,4 +38,5 @@ const (
 	MaxPlugin   = 1 << 20  // plugin.json
 	MaxResolve  = 32 << 10 // the resolve annotation
 	MaxDocument = 1 << 20  // README, LICENSE, CHANGELOG, configuration schema
+	MaxPayload  = 4 << 30  // a payload; it may not unpack to more either
 )

@@ -3,6 +3,7 @@ package artifact_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -131,11 +132,18 @@ func TestPackRefuses(t *testing.T) {
 		"README link": {func(d string) error {
 			return errors.Join(os.Remove(d+"/README.md"), os.Symlink(outside, d+"/README.md"))
 		}, "symbolic link"},
-		"case collision":    {func(d string) error { return os.WriteFile(d+"/assets/A.TXT", nil, 0o644) }, "ignore case"},
-		"oversized README":  {func(d string) error { return os.WriteFile(d+"/README.md", make([]byte, artifact.MaxDocument+1), 0o644) }, "limit"},
-		"entry is a folder": {func(d string) error { return errors.Join(os.Remove(d+"/m.wasm"), os.Mkdir(d+"/m.wasm", 0o755)) }, "not a regular file"},
-		"no plugin.yaml":    {func(d string) error { return os.Remove(d + "/plugin.yaml") }, "no plugin.yaml"},
-		"schema is no JSON": {func(d string) error { return os.WriteFile(d+"/schema.json", []byte("{"), 0o644) }, "JSON schema"},
+		"case collision":   {func(d string) error { return os.WriteFile(d+"/assets/A.TXT", nil, 0o644) }, "ignore case"},
+		"oversized README": {func(d string) error { return os.WriteFile(d+"/README.md", make([]byte, artifact.MaxDocument+1), 0o644) }, "limit"},
+		"folder collision": {func(d string) error {
+			return errors.Join(os.Mkdir(d+"/assets/B", 0o755), os.WriteFile(d+"/assets/B/x", nil, 0o644))
+		}, "ignore case"},
+		"name for Windows":   {func(d string) error { return os.WriteFile(d+"/assets/aux.txt", nil, 0o644) }, "reserved"},
+		"colon":              {func(d string) error { return os.WriteFile(d+"/assets/a:b", nil, 0o644) }, "character"},
+		"too many to unpack": {func(d string) error { return many(d+"/assets", 20_001) }, "limit of 20000"},
+		"too well packed":    {func(d string) error { return os.Truncate(d+"/assets/a.txt", 100<<20) }, "nobody unpacks"},
+		"entry is a folder":  {func(d string) error { return errors.Join(os.Remove(d+"/m.wasm"), os.Mkdir(d+"/m.wasm", 0o755)) }, "not a regular file"},
+		"no plugin.yaml":     {func(d string) error { return os.Remove(d + "/plugin.yaml") }, "no plugin.yaml"},
+		"schema is no JSON":  {func(d string) error { return os.WriteFile(d+"/schema.json", []byte("{"), 0o644) }, "JSON schema"},
 	} {
 		dir := twoRuntimesFolder(t)
 		if err := c.spoil(dir); err != nil {
@@ -148,6 +156,38 @@ func TestPackRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// many makes n empty files.
+func many(dir string, n int) error {
+	for i := range n {
+		if err := os.WriteFile(fmt.Sprintf("%s/%d", dir, i), nil, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestHugePayloadIsRefused changes the package manifest to promise more than a
+// client would ever store.
+func TestHugePayloadIsRefused(t *testing.T) {
+	p := plugintest.PackFolder(t, twoRuntimesFolder(t))
+	ref := p.Packages[0]
+	raw, err := artifact.ReadBlob(t.Context(), p, ref.Descriptor, artifact.MaxManifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkg, err := artifact.ReadPackage(t.Context(), p, ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := fmt.Sprintf(`"size":%d`, pkg.Payload.Size)
+	raw = bytes.Replace(raw, []byte(size), fmt.Appendf(nil, `"size":%d`, int64(artifact.MaxPayload)+1), 1)
+	ref.Descriptor = artifact.Describe(artifact.MediaManifest, raw)
+	_, err = artifact.ReadPackage(t.Context(), edited{p, map[artifact.Digest][]byte{ref.Digest: raw}}, ref)
+	if err == nil || !strings.Contains(err.Error(), "payload of 4294967297 bytes") {
+		t.Fatal(err)
 	}
 }
 

@@ -58,7 +58,40 @@ func listFiles(fsys fs.FS, entry string, extra []string) ([]packFile, error) {
 		out = append(out, f)
 	}
 	slices.SortFunc(out, func(a, b packFile) int { return strings.Compare(a.name, b.name) })
-	return out, checkCollisions(out)
+	return out, checkFiles(out)
+}
+
+// checkFiles refuses what nobody could unpack: names, and how many there are.
+func checkFiles(files []packFile) error {
+	l := UnpackLimits{}.withDefaults()
+	seen := map[string]string{} // by folded name: a file, or a folder with a slash behind it
+	for _, f := range files {
+		if err := checkPath(f.name, l.Path); err != nil {
+			return fmt.Errorf("%.200q: %v", f.name, err) // not ErrUnsafe: nothing was unpacked
+		}
+		if err := checkCollision(seen, f.name, f.name); err != nil {
+			return err
+		}
+		for dir := path.Dir(f.name); dir != "."; dir = path.Dir(dir) {
+			if err := checkCollision(seen, dir, dir+"/"); err != nil {
+				return err
+			}
+		}
+	}
+	if n := len(seen); n > l.Files {
+		return fmt.Errorf("%d files and folders, more than the limit of %d", n, l.Files)
+	}
+	return nil
+}
+
+// checkCollision refuses a name that is another one on some file systems.
+func checkCollision(seen map[string]string, name, what string) error {
+	k := foldName(name)
+	if other, ok := seen[k]; ok && other != what {
+		return fmt.Errorf("%s and %s are one file on systems that ignore case", other, what)
+	}
+	seen[k] = what
+	return nil
 }
 
 // checkParents refuses a path that runs through a symbolic link.
@@ -92,19 +125,6 @@ func regular(fsys fs.FS, name string) (packFile, error) {
 	return f, nil
 }
 
-// checkCollisions refuses names that are one file on some file systems.
-func checkCollisions(files []packFile) error {
-	seen := map[string]string{}
-	for _, f := range files {
-		k := foldName(f.name)
-		if other, ok := seen[k]; ok {
-			return fmt.Errorf("%s and %s are one file on systems that ignore case", other, f.name)
-		}
-		seen[k] = f.name
-	}
-	return nil
-}
-
 func readText(fsys fs.FS, name string) ([]byte, error) {
 	if err := checkParents(fsys, name); err != nil {
 		return nil, err
@@ -131,35 +151,42 @@ func writePayload(w io.Writer, fsys fs.FS, files []packFile, created time.Time) 
 	n := new(counter)
 	z := gzip.NewWriter(io.MultiWriter(w, h, n))
 	t := tar.NewWriter(z)
+	var content int64
 	for _, f := range files {
-		if err := writeFile(t, fsys, f, created); err != nil {
+		size, err := writeFile(t, fsys, f, created)
+		if err != nil {
 			return Descriptor{}, err
 		}
+		content += size
 	}
 	if err := errors.Join(t.Close(), z.Close()); err != nil {
 		return Descriptor{}, err
 	}
+	if limit := (UnpackLimits{}).withDefaults().bytes(int64(*n)); content > limit {
+		return Descriptor{}, fmt.Errorf("%d bytes of files become %d; nobody unpacks more than %d from that", content, *n, limit)
+	}
 	return Descriptor{MediaType: MediaTarGzip, Digest: Digest(sha256Prefix + hex.EncodeToString(h.Sum(nil))), Size: int64(*n)}, nil
 }
 
-func writeFile(t *tar.Writer, fsys fs.FS, f packFile, created time.Time) error {
+// writeFile returns the size of the file.
+func writeFile(t *tar.Writer, fsys fs.FS, f packFile, created time.Time) (int64, error) {
 	r, err := fsys.Open(f.name)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer r.Close()
 	st, err := r.Stat()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	err = t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: f.mode, Size: st.Size(), ModTime: created})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if _, err := io.Copy(t, r); err != nil {
-		return fmt.Errorf("%s: %w", f.name, err)
+		return 0, fmt.Errorf("%s: %w", f.name, err)
 	}
-	return nil
+	return st.Size(), nil
 }
 
 type counter int64

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -21,7 +22,7 @@ var ErrUnsafe = errors.New("unsafe archive")
 // UnpackLimits bound what one payload may unpack to. Zero fields take the default.
 type UnpackLimits struct {
 	Bytes int64 // of all files together; default 4 GiB
-	Files int   // default 20,000
+	Files int   // files and folders; default 20,000
 	Ratio int64 // unpacked bytes per packed byte, beyond the first 16 MiB; default 200
 	Path  int   // bytes of one path; default 400
 }
@@ -42,8 +43,18 @@ func (l UnpackLimits) withDefaults() UnpackLimits {
 	return l
 }
 
-// ratioFree is how many bytes may come out before the ratio counts.
-const ratioFree = 16 << 20
+const (
+	ratioFree = 16 << 20 // bytes that may come out before the ratio counts
+	tarFree   = 64 << 20 // bytes of a tar stream that are no content: headers, padding
+)
+
+// bytes returns how many bytes a payload of packed bytes may unpack to.
+func (l UnpackLimits) bytes(packed int64) int64 {
+	if packed > l.Bytes/l.Ratio {
+		return l.Bytes
+	}
+	return min(l.Bytes, max(ratioFree, packed*l.Ratio))
+}
 
 // Unpack extracts the tar+gzip payload r of packed bytes into dir, which is empty.
 // Only regular files and folders with plain relative names are accepted; anything
@@ -55,8 +66,8 @@ func Unpack(ctx context.Context, r io.Reader, packed int64, dir *os.Root, l Unpa
 		return fmt.Errorf("unpack: %w", err)
 	}
 	u := unpacker{dir: dir, l: l.withDefaults(), names: map[string]bool{}}
-	u.left = min(u.l.Bytes, max(ratioFree, packed*u.l.Ratio))
-	t := tar.NewReader(z)
+	u.left = u.l.bytes(packed)
+	t := tar.NewReader(&capped{z, u.left + tarFree})
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -88,13 +99,29 @@ type unpacker struct {
 	names map[string]bool // folded names of files (true) and folders (false)
 }
 
+// capped fails where a tar stream is longer than its content explains: headers
+// may be large and are compressed well.
+type capped struct {
+	r    io.Reader
+	left int64
+}
+
+func (c *capped) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, fmt.Errorf("%w: more bytes between the files than allowed", ErrUnsafe)
+	}
+	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
+	return n, err
+}
+
 func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 	name, err := u.checkName(h)
 	if err != nil {
 		return err
 	}
-	if u.files++; u.files > u.l.Files {
-		return fmt.Errorf("%w: more than %d files", ErrUnsafe, u.l.Files)
+	if err := u.count(); err != nil {
+		return err
 	}
 	if h.Typeflag == tar.TypeDir {
 		return u.mkdir(name)
@@ -110,6 +137,14 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 	}
 	u.names[foldName(name)] = true
 	return u.write(name, h, r)
+}
+
+// count counts a file, an entry for a folder, or a folder that is made.
+func (u *unpacker) count() error {
+	if u.files++; u.files > u.l.Files {
+		return fmt.Errorf("%w: more than %d files and folders", ErrUnsafe, u.l.Files)
+	}
+	return nil
 }
 
 func (u *unpacker) checkName(h *tar.Header) (string, error) {
@@ -150,6 +185,9 @@ func (u *unpacker) mkdir(name string) error {
 			continue
 		}
 		u.names[k] = false
+		if err := u.count(); err != nil {
+			return err
+		}
 		if err := u.dir.Mkdir(part, 0o755); err != nil {
 			return err
 		}
@@ -197,16 +235,20 @@ func checkPath(name string, limit int) error {
 	return nil
 }
 
+// ports are what makes COM and LPT a device on Windows.
+var ports = strings.Split("0123456789¹²³", "")
+
 func checkPart(part string) error {
 	if strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") {
 		return fmt.Errorf("%w: name ends in a dot or space", ErrUnsafe)
 	}
 	base, _, _ := strings.Cut(strings.ToUpper(part), ".")
+	base = strings.TrimRight(base, " ")
 	switch base {
 	case "CON", "PRN", "AUX", "NUL":
 		return fmt.Errorf("%w: %s is a reserved name on Windows", ErrUnsafe, part)
 	}
-	if len(base) == 4 && (strings.HasPrefix(base, "COM") || strings.HasPrefix(base, "LPT")) && base[3] >= '0' && base[3] <= '9' {
+	if port, ok := strings.CutPrefix(strings.Replace(base, "LPT", "COM", 1), "COM"); ok && slices.Contains(ports, port) {
 		return fmt.Errorf("%w: %s is a reserved name on Windows", ErrUnsafe, part)
 	}
 	return nil

@@ -81,6 +81,10 @@ func TestUnpackRefuses(t *testing.T) {
 		"long path":         {file(strings.Repeat("a", 401))},
 		"long by folders":   {file(strings.Repeat("a/", 300) + "b")},
 		"not UTF-8":         {file("a\xff")},
+		"reserved, space":   {file("con .txt")},
+		"reserved, raised":  {file("lpt³")},
+		"folders of a path": {file("1/2/3/4/5/6")},
+		"folders of many":   {file("1/2/3"), file("4/5/6")},
 		"too many files":    {file("1"), file("2"), file("3"), file("4"), file("5"), file("6")},
 		"too many bytes":    {{Typeflag: tar.TypeReg, Name: "big", Size: 2000}},
 		"bytes together":    {{Typeflag: tar.TypeReg, Name: "x", Size: 600}, {Typeflag: tar.TypeReg, Name: "y", Size: 600}},
@@ -99,6 +103,22 @@ func TestUnpackRatio(t *testing.T) {
 	err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{Ratio: 10})
 	if !errors.Is(err, artifact.ErrUnsafe) {
 		t.Fatalf("%d bytes became 64 MiB: %v", len(b), err)
+	}
+}
+
+// TestUnpackHeaderBomb has files without content whose headers hold 1 MiB each.
+func TestUnpackHeaderBomb(t *testing.T) {
+	var list []*tar.Header
+	for i := range 90 {
+		list = append(list, &tar.Header{
+			Typeflag: tar.TypeReg, Name: fmt.Sprint(i), Format: tar.FormatPAX,
+			PAXRecords: map[string]string{"X.y": strings.Repeat("x", 1<<20-100)},
+		})
+	}
+	b := archive(t, list...)
+	err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{})
+	if !errors.Is(err, artifact.ErrUnsafe) {
+		t.Fatalf("%d bytes of headers: %v", len(b), err)
 	}
 }
 
