@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/manifest"
@@ -87,6 +90,36 @@ func (r *Record) check(id manifest.ID) error {
 	for _, f := range refs {
 		if err := (artifact.Descriptor{Digest: f.Digest, Size: f.Size}).Check(); err != nil {
 			return fmt.Errorf("record of %s %s: %w", id, r.Version, err)
+		}
+	}
+	if err := checkNames(&r.Facts); err != nil {
+		return fmt.Errorf("record of %s %s: %w", id, r.Version, err)
+	}
+	return nil
+}
+
+// checkNames makes sure that what others are asked for, and people are shown, has
+// the form that plugin.json would need. Kinds of capabilities may be newer than
+// this program.
+func checkNames(f *artifact.Facts) error {
+	for _, n := range slices.Concat(f.Requires, f.Conflicts) {
+		if _, err := manifest.ParseID(string(n.ID)); err != nil {
+			return err
+		}
+	}
+	for _, p := range f.Provides {
+		if err := manifest.CheckPointID(p.ID); err != nil {
+			return err
+		}
+	}
+	for app := range f.Host {
+		if _, err := manifest.ParseID("app/" + app); err != nil {
+			return fmt.Errorf("application %.200q: %w", app, manifest.ErrSyntax)
+		}
+	}
+	for _, c := range f.Capabilities {
+		if strings.ContainsFunc(string(c), func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return fmt.Errorf("capability %.200q: %w", c, manifest.ErrSyntax)
 		}
 	}
 	return nil
