@@ -10,26 +10,25 @@ import (
 	"github.com/plugstead/plugstead/version"
 )
 
-// failure is a dead end of the search: what could not be chosen, and which chosen
-// plugins had a part in it.
+// failure is a dead end of the search: why, and which chosen plugins had a part in
+// it. Most are never shown, so the text is made on demand.
 type failure struct {
-	id       manifest.ID
 	culprits map[manifest.ID]bool
-	err      error
+	why      func() error
 }
 
 func (f *failure) error() error {
 	if f == nil {
 		return nil
 	}
-	return f.err
+	return f.why()
 }
 
 // add merges a failure that choosing a version of id led to. The explanation of
 // the first one stays: it is about the best candidate.
 func (f *failure) add(g *failure, id manifest.ID) {
-	if f.err == nil {
-		f.id, f.err = g.id, g.err
+	if f.why == nil {
+		f.why = g.why
 	}
 	for c := range g.culprits {
 		if c != id {
@@ -48,25 +47,17 @@ func owners(asked []constraint) map[manifest.ID]bool {
 	return out
 }
 
-// noneFits prepares the failure of id. It holds an explanation only if no
-// candidate fits what was asked; else the failures of the candidates bring one.
-func (s *solver) noneFits(id manifest.ID, p *plugin) *failure {
-	asked := s.asked[id]
-	f := &failure{id: id, culprits: owners(asked)}
-	for i := range p.all {
-		if s.fits(&p.all[i]) {
-			return f
-		}
-	}
-	f.err = explain(id, p, asked)
+// clash is the failure of a chosen plugin that a later requirement does not fit.
+func (s *solver) clash(have *candidate) *failure {
+	f := &failure{culprits: owners(s.asked[have.id]), why: s.explain(have.id)}
+	f.culprits[have.id] = true
 	return f
 }
 
-// clash is the failure of a chosen plugin that a later requirement does not fit.
-func (s *solver) clash(have *candidate, asked []constraint) *failure {
-	f := &failure{id: have.id, culprits: owners(asked), err: explain(have.id, s.plugins[have.id], asked)}
-	f.culprits[have.id] = true
-	return f
+// explain remembers what is asked of a plugin now.
+func (s *solver) explain(id manifest.ID) func() error {
+	p, asked := s.plugins[id], slices.Clone(s.asked[id])
+	return func() error { return explain(id, p, asked) }
 }
 
 // explain makes the proof for one plugin.

@@ -13,7 +13,10 @@ import (
 	"github.com/plugstead/plugstead/version"
 )
 
-const defaultSteps = 200_000
+const (
+	defaultSteps = 200_000
+	maxPlugins   = 2000 // in one solution, named or chosen: a chain of needs has no end by itself
+)
 
 // Solve answers p with the documents of ix. It returns a *ConflictError or an
 // *UnknownError if there is no solution, ErrLinked, ErrBudget, or what ix returned.
@@ -75,9 +78,18 @@ type solver struct {
 }
 
 func (s *solver) ask(id manifest.ID, c constraint) {
-	s.asked[id] = append(s.asked[id], c)
-	if !slices.Contains(s.order, id) {
+	if len(s.asked[id]) == 0 {
 		s.order = append(s.order, id)
+	}
+	s.asked[id] = append(s.asked[id], c)
+}
+
+// takeBack undoes the latest of ask, for id.
+func (s *solver) takeBack(id manifest.ID) {
+	n := len(s.asked[id]) - 1
+	s.asked[id] = s.asked[id][:n]
+	if n == 0 {
+		s.order = s.order[:len(s.order)-1]
 	}
 }
 
@@ -108,12 +120,13 @@ func (s *solver) search() (*failure, error) {
 	}
 	pl, err := s.plugin(id)
 	if errors.Is(err, index.ErrNotFound) {
-		return &failure{id: id, culprits: owners(s.asked[id]), err: unknown(id, s.asked[id], err)}, nil
+		asked := slices.Clone(s.asked[id])
+		return &failure{culprits: owners(asked), why: func() error { return unknown(id, asked, err) }}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	fail := s.noneFits(id, pl)
+	fail := &failure{culprits: owners(s.asked[id])}
 	for i := range pl.all {
 		c := &pl.all[i]
 		if !s.fits(c) {
@@ -131,6 +144,9 @@ func (s *solver) search() (*failure, error) {
 		}
 		fail.add(f, id)
 	}
+	if fail.why == nil { // no candidate fits what was asked
+		fail.why = s.explain(id)
+	}
 	return fail, nil
 }
 
@@ -146,44 +162,46 @@ func (s *solver) fits(c *candidate) bool {
 
 // try chooses c and searches on; if that fails, the choice is undone.
 func (s *solver) try(c *candidate) (*failure, error) {
-	asked, order := maps.Clone(s.asked), slices.Clone(s.order)
 	s.chosen[c.id] = c
-	f := s.propagate(c)
+	added, f := s.propagate(c)
 	var err error
-	if f == nil {
+	if len(s.order) > maxPlugins {
+		f, err = nil, fmt.Errorf("resolve %s: %w: more than %d plugins", c.id, ErrBudget, maxPlugins)
+	} else if f == nil {
 		if f, err = s.search(); f == nil && err == nil {
 			return nil, nil
 		}
 	}
+	for _, id := range slices.Backward(added) {
+		s.takeBack(id)
+	}
 	delete(s.chosen, c.id)
-	s.asked, s.order = asked, order
 	return f, err
 }
 
-// propagate adds the requirements of c and checks them against what is chosen.
-func (s *solver) propagate(c *candidate) *failure {
+// propagate adds the requirements of c and checks them against what is chosen. It
+// returns of which plugins something was asked, in order.
+func (s *solver) propagate(c *candidate) (added []manifest.ID, f *failure) {
 	add := func(n manifest.Need, k constraint) *failure {
 		k.rng, k.from, k.owner = n.Range, c.name(), c.id
-		s.asked[n.ID] = append(slices.Clip(s.asked[n.ID]), k)
-		if !slices.Contains(s.order, n.ID) {
-			s.order = append(slices.Clip(s.order), n.ID)
-		}
+		s.ask(n.ID, k)
+		added = append(added, n.ID)
 		if have := s.chosen[n.ID]; have != nil && !s.fits(have) {
-			return s.clash(have, s.asked[n.ID])
+			return s.clash(have)
 		}
 		return nil
 	}
 	for _, n := range c.release.Requires {
 		if f := add(n, constraint{optional: n.Optional}); f != nil {
-			return f
+			return added, f
 		}
 	}
 	for _, n := range c.release.Conflicts {
 		if f := add(n, constraint{exclude: true}); f != nil {
-			return f
+			return added, f
 		}
 	}
-	return nil
+	return added, nil
 }
 
 // solution lists the choices behind what they require.
