@@ -53,7 +53,13 @@ func (u user) change(flags *changeFlags, make func(args []string) (plugstead.Cha
 			r.Generation = g.Number
 		}
 		return cmdline.Outcome{
-			Result: r, Changed: g != nil && len(r.Lines) > 0, Text: func(w io.Writer) { showChange(w, cmdline.Program(c), r, flags.dryRun) },
+			Result: r, Changed: g != nil && !p.Empty(), Text: func(w io.Writer) {
+				if p.Empty() {
+					fmt.Fprintln(w, "nothing to do")
+					return
+				}
+				showChange(w, cmdline.Again(c, "rollback"), r, flags.dryRun)
+			},
 		}, nil
 	})
 }
@@ -71,10 +77,9 @@ func carryOut(c *cobra.Command, h *plugstead.Host, ch plugstead.Change, flags *c
 	}
 }
 
-func showChange(w io.Writer, program string, r changeResult, dryRun bool) {
+func showChange(w io.Writer, undo string, r changeResult, dryRun bool) {
 	if len(r.Lines) == 0 {
-		fmt.Fprintln(w, "nothing to do")
-		return
+		fmt.Fprintln(w, "no plugin changes, only what is asked for")
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, l := range r.Lines {
@@ -105,7 +110,7 @@ func showChange(w io.Writer, program string, r changeResult, dryRun bool) {
 		fmt.Fprintln(w, "dry run: nothing was changed")
 		return
 	}
-	fmt.Fprintf(w, "generation %d in %.1f s; undo with: %s rollback\n", r.Generation, r.Seconds, program)
+	fmt.Fprintf(w, "generation %d in %.1f s; undo with: %s\n", r.Generation, r.Seconds, undo)
 }
 
 // past says an action in the word that fits.

@@ -233,7 +233,7 @@ func (u user) outdated() *cobra.Command {
 					}
 				})
 				if pending > 0 {
-					fmt.Fprintf(w, "%d can be updated: %s update\n", pending, cmdline.Program(c))
+					fmt.Fprintf(w, "%d can be updated: %s\n", pending, cmdline.Again(c, "update"))
 				}
 			}}
 			if exitCode && pending > 0 {

@@ -8,6 +8,7 @@ package cmdline
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -81,6 +82,9 @@ func Run(f func(c *cobra.Command, args []string) (Outcome, error)) func(*cobra.C
 // Fail explains an error. With --json it is printed, and an [Exit] comes back.
 func Fail(c *cobra.Command, err error) error {
 	e := Explain(Program(c), err)
+	if words, ok := strings.CutPrefix(e.Hint, Program(c)+" "); ok && e.Code != "E0001" && e.Code != "E0002" {
+		e.Hint = Again(c, words)
+	}
 	if !wantsJSON(c) {
 		return e
 	}
@@ -108,6 +112,41 @@ func Program(c *cobra.Command) string {
 	return path
 }
 
+// forWhom are the flags that say for which application a command acts.
+var forWhom = []string{"app", "host", "point", "dir"}
+
+// Again returns the command line of another verb for the application that c acts for:
+// the program, words, and those flags of c that said which one it is.
+func Again(c *cobra.Command, words string) string {
+	var b strings.Builder
+	b.WriteString(Program(c) + " " + words)
+	for _, name := range forWhom {
+		f := c.Flags().Lookup(name)
+		if f == nil || !f.Changed {
+			continue
+		}
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(interface{ GetSlice() []string }); ok {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			fmt.Fprintf(&b, " --%s %s", name, quote(v))
+		}
+	}
+	return b.String()
+}
+
+// quote keeps what a shell would take apart or replace together.
+func quote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@._/-+:,=", r)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // Group makes a command of others: alone it shows its help, with a word that is no
 // command it fails and names the nearest one.
 func Group(c *cobra.Command) *cobra.Command {
@@ -122,11 +161,11 @@ func Group(c *cobra.Command) *cobra.Command {
 			slices.Sort(near)
 			hint = c.CommandPath() + " " + near[0]
 		}
-		return New("E0001", hint, "unknown command %q", args[0])
+		return Fail(c, New("E0001", hint, "unknown command %q", args[0]))
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return New("E0001", c.CommandPath()+" --help", "%w", err)
+		return Fail(c, New("E0001", c.CommandPath()+" --help", "%w", err))
 	})
 	return c
 }
@@ -135,7 +174,7 @@ func Group(c *cobra.Command) *cobra.Command {
 func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
-			return New("E0001", c.CommandPath()+" --help", "%w", err)
+			return Fail(c, New("E0001", c.CommandPath()+" --help", "%w", err))
 		}
 		return nil
 	}
@@ -143,12 +182,13 @@ func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
 
 // ExitCode returns the exit code that goes with what a command returned.
 func ExitCode(err error) int {
-	switch e := err.(type) {
-	case nil:
+	if err == nil {
 		return ExitOK
-	case Exit:
+	}
+	if e, ok := errors.AsType[Exit](err); ok {
 		return int(e)
-	case *Error:
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Exit()
 	}
 	return ExitFailure

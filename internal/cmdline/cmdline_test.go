@@ -15,6 +15,8 @@ import (
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/update"
 )
 
 func TestReferenceListsEveryCode(t *testing.T) {
@@ -98,6 +100,58 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// TestJSONOfMistakes has command lines that never reach a command.
+func TestJSONOfMistakes(t *testing.T) {
+	for _, args := range []string{"plugin install --json", "plugin nothing --json", "plugin install --json --bad", "nothing --json"} {
+		cmd, out := root(nil)
+		cmd.SetArgs(strings.Fields(args))
+		err := cmd.Execute()
+		var x struct {
+			OK    bool
+			Error struct{ Code cmdline.Code }
+		}
+		if jerr := json.Unmarshal(out.Bytes(), &x); jerr != nil || x.OK || x.Error.Code != "E0001" || cmdline.ExitCode(err) != cmdline.ExitUsage {
+			t.Errorf("%s: %q, %v, exit %d", args, out, jerr, cmdline.ExitCode(err))
+		}
+	}
+}
+
+func TestExitCodeOfWrappedErrors(t *testing.T) {
+	for want, err := range map[int]error{7: cmdline.Exit(7), cmdline.ExitNetwork: cmdline.Explain("x", client.ErrUnreachable)} {
+		if got := cmdline.ExitCode(errors.Join(fmt.Errorf("myapp: %w", err), errors.New("and more"))); got != want {
+			t.Errorf("%v: exit %d, want %d", err, got, want)
+		}
+	}
+}
+
+// TestAgain makes the command line that a hint shows.
+func TestAgain(t *testing.T) {
+	var got string
+	var points []string
+	c := &cobra.Command{Use: "prog"}
+	v := &cobra.Command{Use: "install", RunE: func(c *cobra.Command, _ []string) error {
+		got = cmdline.Again(c, "rollback")
+		return cmdline.Fail(c, fmt.Errorf("x: %w", update.ErrNotInstalled))
+	}}
+	v.Flags().String("host", "", "")
+	v.Flags().String("dir", "", "")
+	v.Flags().String("registry", "", "")
+	v.Flags().StringArrayVar(&points, "point", nil, "")
+	c.AddCommand(v)
+	c.SilenceErrors, c.SilenceUsage = true, true
+	for args, want := range map[string]string{
+		"install": "prog rollback",
+		"install --registry x --host a@1.0.0 --point p@1.0 --point q@2.0 --dir it's": `prog rollback --host a@1.0.0 --point p@1.0 --point q@2.0 --dir 'it'\''s'`,
+	} {
+		points = nil
+		c.SetArgs(strings.Fields(args))
+		err := c.Execute()
+		if got != want || err == nil || !strings.Contains(err.Error(), "hint: "+strings.Replace(want, "rollback", "list", 1)+"\n") {
+			t.Errorf("%s: %s\n%v\nwant %s", args, got, err, want)
+		}
+	}
+}
+
 func TestExplain(t *testing.T) {
 	e := cmdline.Explain("folio plugin", fmt.Errorf("x: %w", index.ErrNotFound))
 	if e.Code != "E0201" || e.Hint != "folio plugin search" || e.Exit() != cmdline.ExitNoSolution || !errors.Is(e, index.ErrNotFound) {
@@ -108,6 +162,10 @@ func TestExplain(t *testing.T) {
 	}
 	e = cmdline.Explain("x", errors.New("odd \x1b[31m\x9b\u202e\x07 text"))
 	if e.Code != "E0000" || strings.ContainsAny(e.Error(), "\x1b\x07\u202e\u009b") {
+		t.Errorf("%q", e.Error())
+	}
+	e = cmdline.Explain("x", &resolve.UnknownError{ID: "a/\x1b[31m"})
+	if strings.Contains(e.Error(), "\x1b") {
 		t.Errorf("%q", e.Error())
 	}
 	codes := []cmdline.Code{}

@@ -38,7 +38,7 @@ func New(code Code, hint, format string, args ...any) *Error {
 func (e *Error) Error() string {
 	s := Printable(e.err.Error())
 	if e.Hint != "" {
-		s += "\nhint: " + e.Hint
+		s += "\nhint: " + Printable(e.Hint)
 	}
 	return s + "\ncode: " + string(e.Code)
 }

@@ -76,6 +76,8 @@ func OpenExisting(dir string) (*Store, error) {
 	if err != nil {
 		if st, serr := os.Stat(dir); serr == nil && st.IsDir() && errors.Is(err, fs.ErrNotExist) {
 			err = ErrNotLayout
+		} else if errors.Is(serr, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: %w", ErrNotLayout, fs.ErrNotExist)
 		}
 		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}

@@ -35,7 +35,7 @@ func TestOpenRefusesForeignFolders(t *testing.T) {
 	if _, err := disk.Open(dir); !errors.Is(err, disk.ErrNotLayout) {
 		t.Fatalf("got %v", err)
 	}
-	if _, err := disk.OpenExisting(filepath.Join(dir, "absent")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := disk.OpenExisting(filepath.Join(dir, "absent")); !errors.Is(err, os.ErrNotExist) || !errors.Is(err, disk.ErrNotLayout) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -42,7 +42,7 @@ func callCommand(flags *hostFlags) *cobra.Command {
 				return o, err
 			}
 			return cmdline.Outcome{Result: resp, Text: func(w io.Writer) {
-				b, _ := json.MarshalIndent(resp, "", "  ") // it was made of JSON types
+				b, _ := json.MarshalIndent(resp, "", "  ") // answer tried it
 				fmt.Fprintf(w, "%s\n", b)
 			}}, nil
 		}),
@@ -75,11 +75,25 @@ func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method string, re
 	if err := p.Invoke(c.Context(), m, &contract.Raw{Codec: contract.CBOR.Name(), Bytes: req}, &out); err != nil {
 		return nil, err
 	}
+	v, err := answer(out.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("answer of %s: %w", id, err)
+	}
+	return v, nil
+}
+
+// answer turns what a plugin sent into what JSON can hold, or says why it cannot:
+// JSON has no word for NaN, for example.
+func answer(b []byte) (any, error) {
 	var v any
-	if err := contract.CBOR.Decode(out.Bytes, &v); err != nil {
+	if err := contract.CBOR.Decode(b, &v); err != nil {
 		return nil, err
 	}
-	return jsonValue(v), nil
+	v = jsonValue(v)
+	if _, err := json.Marshal(v); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // relay finds the method that POINT.METHOD names among what a plugin provides.

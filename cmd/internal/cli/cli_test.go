@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PLUGIN", plugin)
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // or every command ends a second late
 			e.Setenv("AT", "--host=acme@2.4.0 --point=acme.dev/greeter@1.0")
 			return nil
 		},
@@ -119,49 +120,59 @@ func waitForUpload(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Fatalf("no upload came")
 }
 
-// killAtRandom runs the verb of a user so many times, kills it with SIGKILL at an
-// instant between its start and its usual end, and checks after each that the
+// killAtRandom runs the verb of a user, kills it with SIGKILL at an instant between its
+// start and its usual end until so many runs were hit, and checks after each that the
 // installed set is the old or the new one, whole. Usage: kill-at-random TRIALS SET
 // WISH, where SET is how many plugins the wish installs.
 func killAtRandom(ts *testscript.TestScript, _ bool, args []string) {
 	trials, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	where := []string{"--dir", ts.MkAbs("killed"), "--host", "acme@1.0.0", "--point", "x.dev/p@1.0"}
-	run := func(kill time.Duration, verb string, more ...string) []byte {
+	run := func(kill time.Duration, verb string, more ...string) ([]byte, bool) {
 		return runKilled(ts, kill, append(append([]string{verb}, where...), more...))
 	}
-	begin := time.Now()
-	run(0, "install", args[2])
-	usual := time.Since(begin)
-	killed := 0
-	for i := range trials {
+	install := func(kill time.Duration) (took time.Duration, killed bool) {
+		begin := time.Now()
+		_, killed = run(kill, "install", args[2])
+		return time.Since(begin), killed
+	}
+	old := 0
+	usual, _ := install(0)
+	for hit, n := 0, 0; hit < trials; n++ {
+		if n > 20*trials {
+			ts.Fatalf("only %d of %d runs were killed before their end", hit, n)
+		}
 		run(0, "uninstall", args[2])
-		run(usual*time.Duration(i+1)/time.Duration(trials), "install", args[2])
+		took, killed := install(usual * time.Duration(hit+1) / time.Duration(trials+1))
+		if !killed {
+			usual = took // the machine is faster than it was
+			continue
+		}
+		hit++
 		var x struct {
 			Result struct{ Plugins []struct{ ID string } }
 		}
-		ts.Check(json.Unmarshal(run(0, "list", "--json"), &x))
+		list, _ := run(0, "list", "--json")
+		ts.Check(json.Unmarshal(list, &x))
 		switch n := fmt.Sprint(len(x.Result.Plugins)); n {
 		case "0":
-			killed++
+			old++
 		case args[1]:
 		default:
-			ts.Fatalf("trial %d: %s plugins are installed, want 0 or %s", i, n, args[1])
+			ts.Fatalf("kill %d: %s plugins are installed, want 0 or %s", hit, n, args[1])
 		}
-		run(0, "install", args[2]) // the next run repairs by itself
+		usual, _ = install(0) // the next run repairs by itself
 	}
-	if killed == 0 {
-		ts.Fatalf("no trial was killed before its end")
-	}
-	ts.Logf("%d of %d trials ended before the switch", killed, trials)
+	ts.Logf("%d of %d kills came before the switch", old, trials)
 }
 
 // runKilled runs plugstead; with a time it is killed then, without it must succeed.
-func runKilled(ts *testscript.TestScript, kill time.Duration, args []string) []byte {
+// It returns the output and whether the kill came before the end.
+func runKilled(ts *testscript.TestScript, kill time.Duration, args []string) ([]byte, bool) {
 	exe, err := exec.LookPath(filepath.Join(strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0], "plugstead"))
 	ts.Check(err)
 	cmd := exec.Command(exe, args...)
-	cmd.Env = append(os.Environ(), "PLUGSTEAD_REGISTRY="+ts.Getenv("PLUGSTEAD_REGISTRY"), "PATH="+ts.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "PLUGSTEAD_REGISTRY="+ts.Getenv("PLUGSTEAD_REGISTRY"), "PATH="+ts.Getenv("PATH"), "GORACE="+ts.Getenv("GORACE"))
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	ts.Check(cmd.Start())
@@ -169,10 +180,11 @@ func runKilled(ts *testscript.TestScript, kill time.Duration, args []string) []b
 		t := time.AfterFunc(kill, func() { _ = cmd.Process.Kill() })
 		defer t.Stop()
 	}
-	if err := cmd.Wait(); err != nil && kill == 0 {
+	err = cmd.Wait()
+	if err != nil && (kill == 0 || cmd.ProcessState.Exited()) {
 		ts.Fatalf("plugstead %s: %v\n%s%s", strings.Join(args, " "), err, out.Bytes(), stderr.Bytes())
 	}
-	return out.Bytes()
+	return out.Bytes(), err != nil
 }
 
 // servers finds the server of a script for kill-registry. Scripts run in parallel.

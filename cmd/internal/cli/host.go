@@ -91,6 +91,9 @@ func (f *hostFlags) ofApp(c *cobra.Command) (resolve.Host, error) {
 	if err != nil {
 		return facts, cmdline.New("E0002", "run "+f.app+" once, or say what it offers: --host "+f.app+"@VERSION --point ID@MAJOR.MINOR", "%w", err)
 	}
+	if facts.App != f.app {
+		return facts, usage(c, "--app %s: the plugins in %s are those of %q", f.app, dir, facts.App)
+	}
 	return facts, nil
 }
 

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"testing"
+)
+
+func TestAnswer(t *testing.T) {
+	for in, want := range map[string]string{
+		"a164746578746161": `{"text":"a"}`, // {"text": "a"}
+		"a10102":           `{"1":2}`,      // {1: 2}
+		"8101":             `[1]`,
+		"f6":               `null`,
+		"f97e00":           "", // NaN
+		"81f97c00":         "", // [Infinity]
+		"a1":               "", // cut off
+	} {
+		b, err := hex.DecodeString(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := answer(b)
+		if want == "" {
+			if err == nil {
+				t.Errorf("%s: got %v", in, v)
+			}
+			continue
+		}
+		if got, jerr := json.Marshal(v); err != nil || jerr != nil || string(got) != want {
+			t.Errorf("%s: got %s, %v, want %s", in, got, err, want)
+		}
+	}
+}
