@@ -1,0 +1,20 @@
+package pubgrub
+
+// arena hands out slices that all live until the next reset.
+type arena[T any] struct {
+	chunk []T
+	next  int
+}
+
+func (a *arena[T]) take(n int) []T {
+	if a.next+n > len(a.chunk) {
+		a.chunk = make([]T, max(2*len(a.chunk), n, 1024))
+		a.next = 0
+	}
+	out := a.chunk[a.next : a.next+n : a.next+n]
+	a.next += n
+	return out
+}
+
+// reset makes the latest, largest chunk free again. What was handed out is dead.
+func (a *arena[T]) reset() { a.next = 0 }

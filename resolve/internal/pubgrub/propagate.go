@@ -1,0 +1,171 @@
+package pubgrub
+
+// narrow makes dom the domain of p because of a clause, or of a decision.
+func (s *Solver) narrow(p int32, dom Set, cause int32) {
+	s.trail = append(s.trail, entry{p: p, level: s.level, cause: cause, dom: dom, prev: s.domain[p]})
+	s.history[p] = append(s.history[p], int32(len(s.trail)-1))
+	before := s.domain[p]
+	s.domain[p] = dom
+	s.enqueue(p)
+	if cause >= 0 && !dom.HasAbsent() && (before.HasAbsent() || dom.single()) {
+		s.want(p)
+	}
+}
+
+func (s *Solver) enqueue(p int32) {
+	if !s.queued[p] {
+		s.queued[p] = true
+		s.queue = append(s.queue, p)
+	}
+}
+
+// propagate draws all conclusions. It returns false if the problem has no solution.
+func (s *Solver) propagate() (bool, error) {
+	for {
+		bad := s.checkUnits()
+		for bad < 0 && len(s.queue) > 0 {
+			p := s.queue[len(s.queue)-1]
+			s.queue = s.queue[:len(s.queue)-1]
+			s.queued[p] = false
+			bad = s.visit(p)
+		}
+		if bad < 0 {
+			return true, nil
+		}
+		if ok, err := s.learn(bad); !ok || err != nil {
+			return false, err
+		}
+	}
+}
+
+// checkUnits applies the clauses with one term, which hold at every level. It returns
+// one that is broken, or -1.
+func (s *Solver) checkUnits() int32 {
+	for len(s.again) > 0 {
+		c := s.again[len(s.again)-1]
+		s.again = s.again[:len(s.again)-1]
+		if !s.assertUnit(c) {
+			s.again = append(s.again, c)
+			return c
+		}
+	}
+	return -1
+}
+
+// assertUnit removes the only term of c from the domain of its package. It reports
+// false if nothing would be left.
+func (s *Solver) assertUnit(c int32) bool {
+	t := &s.clauses[c].terms[0]
+	switch dom := s.domain[t.p]; {
+	case dom.Within(t.set):
+		return false
+	case !dom.Disjoint(t.set):
+		s.exclude(t, c)
+	}
+	return true
+}
+
+func (s *Solver) exclude(t *term, cause int32) {
+	cur := s.domain[t.p]
+	dom := s.newDomain(len(cur))
+	for i := range dom {
+		dom[i] = cur[i] &^ t.set[i]
+	}
+	s.narrow(t.p, dom, cause)
+}
+
+// newDomain returns a set of so many words with any content. Domains live as long as
+// their entry in trail and nothing else keeps them.
+func (s *Solver) newDomain(words int) Set {
+	if words < len(s.freed) {
+		if l := s.freed[words]; len(l) > 0 {
+			s.freed[words] = l[:len(l)-1]
+			return l[len(l)-1]
+		}
+	}
+	return s.words.take(words)
+}
+
+func (s *Solver) free(d Set) {
+	for len(d) >= len(s.freed) {
+		s.freed = append(s.freed, nil)
+	}
+	s.freed[len(d)] = append(s.freed[len(d)], d)
+}
+
+// visit looks at the clauses that watch p. It returns one whose terms all hold, or -1.
+func (s *Solver) visit(p int32) int32 {
+	dom := s.domain[p]
+	list := s.watches[p]
+	kept := 0
+	for i := 0; i < len(list); i++ {
+		w := list[i]
+		c := &s.clauses[w]
+		own, other := 0, 1
+		if c.terms[0].p != p {
+			own, other = 1, 0
+		}
+		if !dom.Within(c.terms[own].set) || s.moveWatch(c, own, w) {
+			if c.terms[own].p == p {
+				list[kept] = w
+				kept++
+			}
+			continue
+		}
+		list[kept] = w
+		kept++
+		t := &c.terms[other]
+		switch od := s.domain[t.p]; {
+		case od.Disjoint(t.set):
+		case od.Within(t.set):
+			kept += copy(list[kept:], list[i+1:])
+			s.watches[p] = list[:kept]
+			s.enqueue(p)
+			return w
+		default:
+			s.exclude(t, w)
+		}
+	}
+	s.watches[p] = list[:kept]
+	return -1
+}
+
+// moveWatch lets c watch another term that does not hold yet, instead of its term at
+// own. It reports whether there is one.
+func (s *Solver) moveWatch(c *clause, own int, w int32) bool {
+	for k := 2; k < len(c.terms); k++ {
+		if t := &c.terms[k]; !s.domain[t.p].Within(t.set) {
+			c.terms[own], c.terms[k] = c.terms[k], c.terms[own]
+			p := c.terms[own].p
+			s.watches[p] = append(s.watches[p], w)
+			return true
+		}
+	}
+	return false
+}
+
+// backtrack undoes all levels above l.
+func (s *Solver) backtrack(l int32) {
+	for len(s.trail) > 0 {
+		e := &s.trail[len(s.trail)-1]
+		if e.level <= l {
+			break
+		}
+		p := e.p
+		s.domain[p] = e.prev
+		s.history[p] = s.history[p][:len(s.history[p])-1]
+		if e.cause < 0 {
+			s.decided[p] = false
+			s.todo.push(s.key(p))
+		} else if len(s.clauses[e.cause].terms) == 1 {
+			s.again = append(s.again, e.cause)
+		}
+		s.free(e.dom)
+		s.trail = s.trail[:len(s.trail)-1]
+	}
+	s.level = l
+	for _, p := range s.queue {
+		s.queued[p] = false
+	}
+	s.queue = s.queue[:0]
+}

@@ -1,0 +1,329 @@
+package pubgrub
+
+import "fmt"
+
+// term says that the state of a package is in a set.
+type term struct {
+	p   int32
+	set Set
+}
+
+// clause is a list of terms that must not all hold, no two of one package. The first
+// two are watched: as long as neither of them holds for certain, nothing follows.
+type clause struct {
+	terms []term
+	need  *Need // what an outside clause states; nil for a wish and a learned clause
+	from  int32 // the package that has need; for a wish its number
+	moot  term  // a term of the need that holds anyway and so is not in terms
+	chain []link
+}
+
+// link is one step of how a clause was learned: resolve with clause c on package p.
+// In the first link p is -1.
+type link struct{ c, p int32 }
+
+// entry is one narrowing of the domain of a package.
+type entry struct {
+	p         int32
+	level     int32
+	cause     int32 // clause, or -1 for a decision
+	dom, prev Set
+}
+
+// Solver solves one problem after the other. It keeps its memory, so one Solver for
+// many problems is fast. It is not for concurrent use.
+type Solver struct {
+	src    Source
+	budget Budget
+	stats  Stats
+
+	// by package
+	pkg       []*Package
+	domain    []Set
+	rank      []int32 // place in touched
+	conflicts []int32
+	decided   []bool
+	watches   [][]int32 // clauses to look at when the domain narrows
+	history   [][]int32 // entries in trail
+	queued    []bool
+	weak      [][]weakNeed // by topic
+	members   [][]int32    // by topic: touched packages that belong to it besides itself
+	barred    []Set        // union of the clauses with this term alone; nil: none
+	work      []Set        // terms of the clause under analysis
+	satisfier []int32      // and the first entries after which they hold
+
+	touched []int32
+	topics  []int32 // with weak needs or members
+	clauses []clause
+	units   []int32 // clauses with a single term
+	again   []int32 // those of them to apply (again)
+	trail   []entry
+	level   int32
+	queue   []int32
+	todo    decisions
+	seen    []int32 // by need: the run in which it became a clause
+	run     int32
+	inWork  []int32
+	steps   []link // how the clause under analysis came about
+	final   []link // how the empty clause came about
+
+	words arena[uint64]
+	freed [][]Set // domains that came free, by their length
+	terms arena[term]
+	links arena[link]
+}
+
+type weakNeed struct {
+	need *Need
+	from int32
+}
+
+// Solve looks for a state of every package such that no wish and no need is broken.
+// It returns whether there is one; ask [Solver.Version] for it, or [Solver.Proof] for
+// why there is none, before the next call. Errors are those of src, and [ErrBudget].
+func (s *Solver) Solve(src Source, wishes []Wish, b Budget) (bool, error) {
+	s.reset()
+	s.src, s.budget = src, b.orDefault()
+	for i, w := range wishes {
+		if err := s.touch(w.Target); err != nil {
+			return false, err
+		}
+		t := s.terms.take(1)
+		t[0] = term{w.Target, w.Bad}
+		s.add(clause{terms: t, from: int32(i)})
+	}
+	for {
+		ok, err := s.propagate()
+		if !ok || err != nil {
+			return false, err
+		}
+		p := s.next()
+		if p < 0 {
+			return true, nil
+		}
+		if err := s.decide(p); err != nil {
+			return false, err
+		}
+	}
+}
+
+// Stats returns what the latest solve did.
+func (s *Solver) Stats() Stats {
+	s.stats.Touched = len(s.touched)
+	return s.stats
+}
+
+// Chosen yields the packages that the latest solve decided, in the order in which
+// they were first needed, with their versions.
+func (s *Solver) Chosen(yield func(p int32, version int) bool) {
+	for _, p := range s.touched {
+		if s.decided[p] && !yield(p, s.domain[p].Top()) {
+			return
+		}
+	}
+}
+
+// Version returns the version of p that the latest solve decided, or -1.
+func (s *Solver) Version(p int32) int {
+	if int(p) < len(s.decided) && s.decided[p] {
+		return s.domain[p].Top()
+	}
+	return -1
+}
+
+func (s *Solver) reset() {
+	for _, p := range s.touched {
+		s.pkg[p], s.domain[p] = nil, nil
+		s.conflicts[p], s.decided[p], s.queued[p] = 0, false, false
+		s.watches[p], s.history[p] = s.watches[p][:0], s.history[p][:0]
+		s.barred[p] = nil
+	}
+	for _, t := range s.topics {
+		s.weak[t], s.members[t] = s.weak[t][:0], s.members[t][:0]
+	}
+	for _, p := range s.inWork {
+		s.work[p] = nil
+	}
+	s.topics, s.inWork = s.topics[:0], s.inWork[:0]
+	s.touched, s.units, s.again, s.final = s.touched[:0], s.units[:0], s.again[:0], nil
+	s.trail, s.queue, s.todo = s.trail[:0], s.queue[:0], s.todo[:0]
+	clear(s.clauses)
+	s.clauses = s.clauses[:0]
+	s.level, s.stats = 0, Stats{}
+	s.run++
+	for i := range s.freed {
+		s.freed[i] = s.freed[i][:0]
+	}
+	s.words.reset()
+	s.terms.reset()
+	s.links.reset()
+}
+
+// grow makes room for package p.
+func (s *Solver) grow(p int32) {
+	for int(p) >= len(s.pkg) {
+		s.pkg = append(s.pkg, nil)
+		s.domain = append(s.domain, nil)
+		s.rank = append(s.rank, 0)
+		s.conflicts = append(s.conflicts, 0)
+		s.decided = append(s.decided, false)
+		s.watches = append(s.watches, nil)
+		s.history = append(s.history, nil)
+		s.barred = append(s.barred, nil)
+		s.queued = append(s.queued, false)
+		s.weak = append(s.weak, nil)
+		s.members = append(s.members, nil)
+		s.work = append(s.work, nil)
+		s.satisfier = append(s.satisfier, 0)
+	}
+}
+
+// touch brings p into the search.
+func (s *Solver) touch(p int32) error {
+	s.grow(p)
+	if s.pkg[p] != nil {
+		return nil
+	}
+	if len(s.touched) >= s.budget.Touched {
+		return fmt.Errorf("%w: more than %d plugins", ErrBudget, s.budget.Touched)
+	}
+	k, err := s.src.Package(p)
+	if err != nil {
+		return err
+	}
+	s.grow(p)
+	s.pkg[p], s.domain[p] = k, k.Base
+	s.rank[p] = int32(len(s.touched))
+	s.touched = append(s.touched, p)
+	for _, w := range s.weak[p] {
+		s.addWeak(w, p)
+	}
+	for _, t := range k.Topics {
+		s.grow(t)
+		s.topics = append(s.topics, t)
+		s.members[t] = append(s.members[t], p)
+		for _, w := range s.weak[t] {
+			s.addWeak(w, p)
+		}
+	}
+	return nil
+}
+
+// addWeak makes the clause of a weak need and a package of its topic. It reports
+// whether the need is broken if from has it.
+func (s *Solver) addWeak(w weakNeed, q int32) (broken bool) {
+	bad := s.src.Weak(w.need, q)
+	return bad != nil && q != w.from && s.addNeed(w.from, w.need, q, bad)
+}
+
+// addNeed makes the clause of a need whose ends are both touched. It reports whether
+// the need is broken as soon as a version of from that has it is decided.
+func (s *Solver) addNeed(from int32, n *Need, target int32, bad Set) (broken bool) {
+	s.enqueue(from)
+	if s.pkg[target].Base.Within(bad) {
+		t := s.terms.take(1)
+		t[0] = term{from, n.From}
+		s.add(clause{terms: t, need: n, from: from, moot: term{target, bad}})
+		return true
+	}
+	t := s.terms.take(2)
+	t[0], t[1] = term{from, n.From}, term{target, bad}
+	s.add(clause{terms: t, need: n, from: from})
+	return s.domain[target].Within(bad)
+}
+
+// add stores a clause and watches it. No term of it holds in every state of Base.
+func (s *Solver) add(c clause) int32 {
+	id := int32(len(s.clauses))
+	s.clauses = append(s.clauses, c)
+	if len(c.terms) == 1 {
+		t := c.terms[0]
+		if b := s.barred[t.p]; b == nil {
+			s.barred[t.p] = t.set
+		} else {
+			s.barred[t.p] = b.Union(t.set)
+		}
+		s.units, s.again = append(s.units, id), append(s.again, id)
+		return id
+	}
+	for _, t := range c.terms[:2] {
+		s.watches[t.p] = append(s.watches[t.p], id)
+	}
+	return id
+}
+
+// decide chooses a version of p, unless its needs show at once that it cannot be had:
+// then the clauses of these needs are left to propagate.
+func (s *Solver) decide(p int32) error {
+	if s.stats.Steps++; s.stats.Steps > s.budget.Steps {
+		return fmt.Errorf("%w: %d steps", ErrBudget, s.budget.Steps)
+	}
+	if s.stats.Steps&255 == 0 {
+		if err := s.src.Continue(); err != nil {
+			return err
+		}
+	}
+	k := s.pkg[p]
+	v := k.best(s.domain[p])
+	broken := s.barred[p] != nil && s.barred[p].Has(v)
+	if broken { // what barred it was undone with something else
+		s.again = append(s.again, s.units...)
+	}
+	for _, n := range k.Needs[v] {
+		if !s.isNew(n) {
+			continue
+		}
+		bad, err := s.open(p, n)
+		if err != nil {
+			return err
+		}
+		broken = broken || bad
+	}
+	if broken {
+		s.want(p)
+		return nil
+	}
+	one := s.newDomain(len(k.Base))
+	clear(one)
+	one.Add(v)
+	s.level++
+	s.decided[p] = true
+	s.narrow(p, one, -1)
+	return nil
+}
+
+// open brings a need of p into the search. It reports whether it is broken now.
+func (s *Solver) open(p int32, n *Need) (broken bool, err error) {
+	if !n.Weak {
+		target, bad, err := s.src.Open(n)
+		if err != nil {
+			return false, err
+		}
+		if err := s.touch(target); err != nil {
+			return false, err
+		}
+		return s.addNeed(p, n, target, bad), nil
+	}
+	s.grow(n.Topic)
+	w := weakNeed{n, p}
+	s.topics = append(s.topics, n.Topic)
+	s.weak[n.Topic] = append(s.weak[n.Topic], w)
+	if s.pkg[n.Topic] != nil {
+		broken = s.addWeak(w, n.Topic)
+	}
+	for _, q := range s.members[n.Topic] {
+		broken = s.addWeak(w, q) || broken
+	}
+	return broken, nil
+}
+
+func (s *Solver) isNew(n *Need) bool {
+	for int(n.ID) >= len(s.seen) {
+		s.seen = append(s.seen, make([]int32, max(len(s.seen), 64))...)
+	}
+	if s.seen[n.ID] == s.run {
+		return false
+	}
+	s.seen[n.ID] = s.run
+	return true
+}
