@@ -20,7 +20,9 @@ type Facts struct {
 	Provides     []manifest.PointRef      `json:"provides,omitempty"`
 	Host         map[string]version.Range `json:"host,omitempty"`
 	Requires     []manifest.Need          `json:"requires,omitempty"`
+	AnyOf        [][]manifest.Need        `json:"any_of,omitempty"`
 	Conflicts    []manifest.Need          `json:"conflicts,omitempty"`
+	Offers       []manifest.Offer         `json:"offers,omitempty"`
 	Capabilities []manifest.Capability    `json:"capabilities,omitempty"`
 	State        int                      `json:"state,omitempty"`
 }
@@ -30,12 +32,14 @@ func FactsOf(m *manifest.Manifest) Facts {
 	f := Facts{
 		ID: m.ID, Version: m.Version, Host: maps.Clone(m.Host), State: m.State.Version,
 		Provides: slices.Clone(m.Provides), Requires: slices.Clone(m.Requires),
-		Conflicts: slices.Clone(m.Conflicts), Capabilities: slices.Clone(m.Capabilities),
+		AnyOf: slices.Clone(m.AnyOf), Conflicts: slices.Clone(m.Conflicts),
+		Offers: slices.Clone(m.Offers), Capabilities: slices.Clone(m.Capabilities),
 	}
 	slices.SortFunc(f.Provides, func(a, b manifest.PointRef) int { return strings.Compare(a.String(), b.String()) })
 	byID := func(a, b manifest.Need) int { return strings.Compare(string(a.ID), string(b.ID)) }
 	slices.SortFunc(f.Requires, byID)
 	slices.SortFunc(f.Conflicts, byID)
+	slices.SortFunc(f.Offers, func(a, b manifest.Offer) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	slices.Sort(f.Capabilities)
 	return f
 }

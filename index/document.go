@@ -32,11 +32,15 @@ type Header struct {
 	Summary  string      `json:"summary,omitempty"`
 	License  string      `json:"license,omitempty"`
 	Keywords []string    `json:"keywords,omitempty"`
+	// Providers are plugins that offer this name. A document may have providers and
+	// no releases: then nobody has published a plugin of this name itself.
+	Providers []manifest.ID `json:"providers,omitempty"`
 }
 
 // State is the changing part of a release line.
 type State struct {
-	Yanked *Yank `json:"yanked,omitempty"`
+	Yanked  *Yank `json:"yanked,omitempty"`
+	Blocked *Yank `json:"blocked,omitempty"` // unsafe: chosen by nobody, not even if installed
 }
 
 // Yank withdraws a release: it stays for those who locked it and is chosen by

@@ -34,7 +34,9 @@ type Manifest struct {
 	Provides     []PointRef               `json:"provides,omitempty"` // sorted by id
 	Host         map[string]version.Range `json:"host,omitempty"`     // application to range
 	Requires     []Need                   `json:"requires,omitempty"` // sorted by id
+	AnyOf        [][]Need                 `json:"any_of,omitempty"`   // one plugin of each list, the first one that can be had
 	Conflicts    []Need                   `json:"conflicts,omitempty"`
+	Offers       []Offer                  `json:"offers,omitempty"` // sorted by id
 	Runtimes     Runtimes                 `json:"runtimes"`
 	Files        []string                 `json:"files,omitempty"` // files and folders that go into every payload
 	Capabilities []Capability             `json:"capabilities,omitempty"`
@@ -47,6 +49,13 @@ type Need struct {
 	ID       ID            `json:"id"`
 	Range    version.Range `json:"range"`
 	Optional bool          `json:"optional,omitempty"` // holds if the plugin is there, does not ask for it
+	Init     bool          `json:"init,omitempty"`     // must have started before; such needs form no cycle
+}
+
+// Offer is a name that a plugin stands in for: who requires the name is served by it.
+type Offer struct {
+	ID      ID              `json:"id"`
+	Version version.Version `json:"version"` // of what is offered, not of the plugin
 }
 
 // State describes the private data of a plugin.

@@ -4,7 +4,15 @@
 // what do they need?". What may be chosen at all is asked of a [Policy]. Fetching
 // and trust are later steps.
 //
-// The engine is a depth-first search that tries the locked and then the newest
-// version first and jumps back over decisions that had no part in a conflict. It
-// is complete: if there is a solution within the budget of steps, it finds one.
+// [Solve] answers one [Problem], a [Solver] many over the same index. There is a
+// solution if and only if one is found, unless a [Budget] runs out; the answer depends
+// on the problem and the documents alone, not on the order in which they arrive. A
+// problem without a solution gives a [Failure]: a proof that names who asked for what,
+// and changes that were tried and would help.
+//
+// Where to look: problem.go has the question, solution.go the answer, admit.go who is
+// no candidate and why, compile.go documents made into sets, choice.go names that
+// several plugins offer, failure.go and explain.go the proof, suggest.go what would
+// help, order.go the order of starting. The search itself knows only numbers and is in
+// internal/pubgrub.
 package resolve

@@ -1,153 +1,300 @@
 package resolve
 
 import (
-	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/plugstead/plugstead/manifest"
-	"github.com/plugstead/plugstead/version"
+	"github.com/plugstead/plugstead/resolve/internal/pubgrub"
 )
 
-// failure is a dead end of the search: why, and which chosen plugins had a part in
-// it. Most are never shown, so the text is made on demand.
-type failure struct {
-	culprits map[manifest.ID]bool
-	why      func() error
+// Failure says why a problem has no solution. Its nodes are a proof by resolution:
+// docs/spec/resolve-failure.md has the form and its meaning, package certify checks
+// one. A Failure is not changed after it was made.
+type Failure struct {
+	Kind        Kind
+	ID          manifest.ID // the plugin it is about
+	Lead        string      // one sentence
+	Facts       []string    // who asked for what, and what there is; one line each
+	Plugins     []Known     // that the nodes speak of
+	Nodes       []Node      // each behind its causes; the last one has no terms
+	Suggestions []Suggestion
+	Searched    Stats
+
+	leaves []leaf
+	cause  error
 }
 
-func (f *failure) error() error {
-	if f == nil {
-		return nil
-	}
-	return f.why()
+// Known is the versions of a plugin at the time of the search, ascending. A choice
+// between several plugins has options instead: texts such as "acme/a@^1".
+type Known struct {
+	Plugin   string   `json:"plugin"`
+	Versions []string `json:"versions"`
+	Options  bool     `json:"options,omitempty"`
 }
 
-// add merges a failure that choosing a version of id led to. The explanation of
-// the first one stays: it is about the best candidate.
-func (f *failure) add(g *failure, id manifest.ID) {
-	if f.why == nil {
-		f.why = g.why
-	}
-	for c := range g.culprits {
-		if c != id {
-			f.culprits[c] = true
-		}
-	}
+// NodeKind says what a node states.
+type NodeKind string
+
+// The kinds of nodes besides those of refusals, which are a [Kind].
+const (
+	NodeWish      NodeKind = "wish"      // somebody asked for a plugin
+	NodeRequires  NodeKind = "requires"  // versions of a plugin need another one
+	NodeOptional  NodeKind = "optional"  // need it in a range, if it is there
+	NodeConflicts NodeKind = "conflicts" // exclude it
+	NodeAnyOf     NodeKind = "any_of"    // need one of several
+	NodeOption    NodeKind = "option"    // an option of a choice needs its plugin
+	NodeDerived   NodeKind = "derived"   // follows from its causes
+)
+
+// Node states that its terms do not all hold.
+type Node struct {
+	Kind   NodeKind `json:"kind"`
+	Terms  []Term   `json:"terms"`
+	Causes []Cause  `json:"causes,omitempty"`
+	By     string   `json:"by,omitempty"`     // the plugin whose manifest says so
+	Need   string   `json:"need,omitempty"`   // what it says: "namespace/name@range"
+	Reason string   `json:"reason,omitempty"` // of a refusal, for the newest of its versions
 }
 
-func owners(asked []constraint) map[manifest.ID]bool {
-	out := map[manifest.ID]bool{}
-	for _, c := range asked {
-		if c.owner != "" {
-			out[c.owner] = true
-		}
-	}
-	return out
+// Term says that the state of a plugin is one of some. State 0 is "absent", state i+1
+// is version i of [Known].
+type Term struct {
+	Plugin int      `json:"plugin"` // index in Failure.Plugins
+	States [][2]int `json:"states"` // half-open, ascending, not touching
+	Text   string   `json:"text"`   // the same for people
 }
 
-// clash is the failure of a chosen plugin that a later requirement does not fit.
-func (s *solver) clash(have *candidate) *failure {
-	f := &failure{culprits: owners(s.asked[have.id]), why: s.explain(have.id)}
-	f.culprits[have.id] = true
-	return f
+// Cause is a step to a derived node; see docs/spec/resolve-failure.md.
+type Cause struct {
+	Node int `json:"node"`
+	On   int `json:"on"` // index in Failure.Plugins; -1 in the first cause
 }
 
-// explain remembers what is asked of a plugin now.
-func (s *solver) explain(id manifest.ID) func() error {
-	p, asked := s.plugins[id], slices.Clone(s.asked[id])
-	return func() error { return explain(id, p, asked) }
+// leaf is a statement from outside that the proof rests on.
+type leaf struct {
+	kind   NodeKind
+	need   *need       // of a refusal: nil
+	wish   int         // number of the wish, or -1
+	of     *plugin     // who has the need, or whose versions are refused
+	set    pubgrub.Set // versions of it
+	target *plugin     // what the need asks for
+	reason string
+	node   int // in Failure.Nodes
 }
 
-// explain makes the proof for one plugin.
-func explain(id manifest.ID, p *plugin, asked []constraint) error {
-	e := &ConflictError{Kind: Versions, ID: id}
-	for _, c := range asked {
-		e.Steps = append(e.Steps, c.step(id))
-		if c.exclude {
-			e.Kind = Conflict
-		}
+// Error returns the lead, the facts and the suggestions, at most 12 lines.
+func (f *Failure) Error() string { return f.text() }
+
+// Unwrap returns what the index said, if the failure is about an unknown name.
+func (f *Failure) Unwrap() error { return f.cause }
+
+// failure makes the explanation of the latest search.
+func (s *Solver) failure() *Failure {
+	b := &builder{s: s, f: &Failure{Searched: s.stats()}, known: map[int32]int{}}
+	for _, n := range s.engine.Proof() {
+		b.node(n)
 	}
-	relevant := slices.DeleteFunc(slices.Clone(p.refused), func(r refusal) bool { return !wanted(asked, r.version) })
-	if len(relevant) > 0 {
-		e.Kind = relevant[len(relevant)-1].kind
-	}
-	e.Steps = append(e.Steps, refusals(id, relevant)...)
-	if len(relevant) == 0 {
-		e.Steps = append(e.Steps, published(id, p.versions))
-	}
-	e.Lead = lead(id, e.Kind)
-	return e
+	b.f.leaves = b.leaves
+	b.f.explain(s)
+	return b.f
 }
 
-// wanted reports whether a version would have been what was asked for.
-func wanted(asked []constraint, v version.Version) bool {
-	for _, c := range asked {
-		if c.rng.Has(v) == c.exclude {
-			return false
-		}
-	}
-	return true
+// builder turns the nodes of the engine into those of a Failure.
+type builder struct {
+	s      *Solver
+	f      *Failure
+	known  map[int32]int
+	at     []int            // by node of the engine: node of the failure, or -1
+	terms  [][]pubgrub.Term // by node of the failure
+	leaves []leaf
 }
 
-func lead(id manifest.ID, k Kind) string {
-	switch k {
-	case HostRange:
-		return fmt.Sprintf("no version of %s fits this version of the application", id)
-	case Point:
-		return fmt.Sprintf("no version of %s serves the extension points of the application", id)
-	case Platform:
-		return fmt.Sprintf("no version of %s runs on this platform", id)
-	case Forbidden:
-		return fmt.Sprintf("no version of %s may be chosen", id)
-	case Conflict:
-		return fmt.Sprintf("%s conflicts with another plugin", id)
-	}
-	return fmt.Sprintf("no version of %s fits everybody who needs it", id)
-}
-
-func (c constraint) step(id manifest.ID) string {
+func (b *builder) node(n pubgrub.Node) {
 	switch {
-	case c.exclude:
-		return fmt.Sprintf("%s conflicts with %s %s", c.from, id, c.rng)
-	case c.from == You:
-		return fmt.Sprintf("you asked for %s %s", id, c.rng)
-	case c.optional:
-		return fmt.Sprintf("%s works with %s %s only", c.from, id, c.rng)
+	case len(n.Causes) > 0:
+		b.derived(n)
+	case n.Wish >= 0:
+		w := b.s.wants[n.Wish]
+		b.leaf(leaf{kind: NodeWish, need: w, wish: n.Wish, target: b.s.plugins[n.Terms[0].Package]}, n.Terms)
+	case n.Need != nil:
+		d := b.s.needs[n.Need.ID]
+		kind := NodeKind(d.field)
+		if d.owner.choice != nil {
+			kind = NodeOption
+		}
+		b.leaf(leaf{kind: kind, need: d, wish: -1, of: d.owner, set: n.Terms[0].Set, target: b.s.plugins[n.Terms[1].Package]}, n.Terms)
+	default:
+		b.at = append(b.at, -1) // refusals are put in where they are used
 	}
-	return fmt.Sprintf("%s requires %s %s", c.from, id, c.rng)
 }
 
-// refusals says each reason once, with the versions it holds for.
-func refusals(id manifest.ID, list []refusal) []string {
-	byReason := map[string][]version.Version{}
-	for _, r := range list {
-		byReason[r.reason] = append(byReason[r.reason], r.version)
+func (b *builder) leaf(l leaf, terms []pubgrub.Term) {
+	n := Node{Kind: l.kind, Need: l.need.text(), Reason: l.reason}
+	if l.of != nil {
+		n.By = l.of.name()
 	}
-	var out []string
-	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
-		out = append(out, fmt.Sprintf("%s %s %s", id, versions(byReason[reason]), reason))
+	l.node = len(b.f.Nodes)
+	b.leaves = append(b.leaves, l)
+	b.add(n, terms)
+}
+
+func (b *builder) add(n Node, terms []pubgrub.Term) {
+	n.Terms = b.termsOf(terms)
+	b.f.Nodes = append(b.f.Nodes, n)
+	b.terms = append(b.terms, terms)
+	b.at = append(b.at, len(b.f.Nodes)-1)
+}
+
+// derived adds a conclusion. A refusal among its causes becomes one node for each
+// reason that matters there.
+func (b *builder) derived(n pubgrub.Node) {
+	out := Node{Kind: NodeDerived}
+	var terms []pubgrub.Term
+	for _, c := range n.Causes {
+		if i := b.at[c.Node]; i >= 0 {
+			out.Causes = append(out.Causes, Cause{i, b.on(c.On)})
+			terms = pubgrub.Resolve(terms, b.terms[i], c.On)
+			continue
+		}
+		have := terms[slices.IndexFunc(terms, func(t pubgrub.Term) bool { return t.Package == c.On })]
+		for _, r := range b.refusals(b.s.plugins[c.On], have.Set) {
+			out.Causes = append(out.Causes, Cause{r, b.on(c.On)})
+			terms = pubgrub.Resolve(terms, b.terms[r], c.On)
+		}
+		terms = b.open(terms)
+	}
+	terms = b.open(terms)
+	b.add(out, terms)
+}
+
+// open drops terms that hold in every state.
+func (b *builder) open(terms []pubgrub.Term) []pubgrub.Term {
+	return slices.DeleteFunc(terms, func(t pubgrub.Term) bool {
+		return pubgrub.Full(len(b.s.plugins[t.Package].versions)).Within(t.Set)
+	})
+}
+
+func (b *builder) on(p int32) int {
+	if p < 0 {
+		return -1
+	}
+	return b.plugin(p)
+}
+
+// refusals returns the nodes that say why the states of p that are not in have are
+// refused.
+func (b *builder) refusals(p *plugin, have pubgrub.Set) []int {
+	missing := pubgrub.Full(len(p.versions)).Minus(have)
+	var out []int
+	for _, r := range b.s.reasons(p, missing) {
+		found := slices.IndexFunc(b.leaves, func(l leaf) bool {
+			return l.need == nil && l.of == p && l.kind == NodeKind(r.kind) && l.reason == r.reason && r.set.Within(l.set)
+		})
+		if found >= 0 {
+			out = append(out, b.leaves[found].node)
+			continue
+		}
+		b.leaves = append(b.leaves, leaf{kind: NodeKind(r.kind), wish: -1, of: p, set: r.set, reason: r.reason, node: len(b.f.Nodes)})
+		terms := []pubgrub.Term{{Package: p.number, Set: r.set}}
+		b.f.Nodes = append(b.f.Nodes, Node{Kind: NodeKind(r.kind), By: p.name(), Reason: r.reason, Terms: b.termsOf(terms)})
+		b.terms = append(b.terms, terms)
+		out = append(out, len(b.f.Nodes)-1)
 	}
 	return out
 }
 
-func published(id manifest.ID, all []version.Version) string {
-	if len(all) == 0 {
-		return fmt.Sprintf("%s has no published version", id)
-	}
-	return fmt.Sprintf("published: %s %s", id, versions(all))
+// grounds is a refusal with its words.
+type grounds struct {
+	refusal
+	reason string
 }
 
-// versions lists a few versions, or the ends of many.
-func versions(list []version.Version) string {
-	slices.SortFunc(list, version.Version.Compare)
-	if len(list) > 4 {
-		return fmt.Sprintf("%s to %s", list[0], list[len(list)-1])
+// maxReasons bounds how many different reasons of one kind are told apart.
+const maxReasons = 8
+
+// reasons lists why the versions of p in missing are refused. Versions with the same
+// reason share an entry.
+func (s *Solver) reasons(p *plugin, missing pubgrub.Set) []grounds {
+	if p.choice != nil {
+		return []grounds{{refusal{Provider, missing}, "offered by others only; ask for one of them by name"}}
 	}
-	var s []string
-	for _, v := range list {
-		s = append(s, v.String())
+	var out []grounds
+	for _, r := range s.admit(p).refused {
+		first := len(out)
+		for i := len(p.versions) - 1; i >= 0; i-- {
+			if !r.set.Has(i) || !missing.Has(i) {
+				continue
+			}
+			why := s.why(r.kind, p, p.releases[i])
+			j := slices.IndexFunc(out[first:], func(g grounds) bool { return g.reason == why })
+			if j < 0 && len(out)-first >= maxReasons {
+				j = maxReasons - 1
+			}
+			if j < 0 {
+				out = append(out, grounds{refusal{r.kind, pubgrub.NewSet(len(p.versions))}, why})
+				j = len(out) - 1 - first
+			}
+			out[first+j].set.Add(i)
+		}
 	}
-	return strings.Join(s, ", ")
+	return out
+}
+
+func (b *builder) termsOf(terms []pubgrub.Term) []Term {
+	out := []Term{}
+	for _, t := range terms {
+		p := b.s.plugins[t.Package]
+		out = append(out, Term{Plugin: b.plugin(t.Package), States: states(t.Set, len(p.versions)+1), Text: p.phrase(t.Set)})
+	}
+	return out
+}
+
+// states lists the intervals of a set of n states.
+func states(set pubgrub.Set, n int) [][2]int {
+	out := [][2]int{}
+	for i := range n {
+		if !set.Has(i - 1) {
+			continue
+		}
+		if k := len(out) - 1; k >= 0 && out[k][1] == i {
+			out[k][1]++
+		} else {
+			out = append(out, [2]int{i, i + 1})
+		}
+	}
+	return out
+}
+
+// plugin returns the index of a package in Failure.Plugins.
+func (b *builder) plugin(number int32) int {
+	if i, ok := b.known[number]; ok {
+		return i
+	}
+	p := b.s.plugins[number]
+	k := Known{Plugin: p.name(), Versions: []string{}, Options: p.choice != nil}
+	for i, v := range p.versions {
+		if p.choice != nil {
+			k.Versions = append(k.Versions, string(p.choice.options[i].by.id))
+		} else {
+			k.Versions = append(k.Versions, v.String())
+		}
+	}
+	b.f.Plugins = append(b.f.Plugins, k)
+	b.known[number] = len(b.f.Plugins) - 1
+	return b.known[number]
+}
+
+// name returns the id of a plugin, or what a choice is about.
+func (p *plugin) name() string {
+	if p.choice != nil {
+		return p.choice.text
+	}
+	return string(p.id)
+}
+
+func (n *need) text() string {
+	if n.target == nil {
+		return anyOfText(n.anyOf)
+	}
+	return Wish{ID: n.id, Range: n.rng}.String()
 }

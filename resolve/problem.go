@@ -3,9 +3,10 @@ package resolve
 import (
 	"fmt"
 	"slices"
+	"time"
+
 	"strings"
 
-	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/version"
@@ -15,6 +16,7 @@ import (
 type Wish struct {
 	ID    manifest.ID   `json:"id"`
 	Range version.Range `json:"range"`
+	Pre   bool          `json:"pre,omitempty"` // takes pre-releases of it, whoever else needs it
 }
 
 // ParseWish reads "namespace/name" or "namespace/name@range".
@@ -51,6 +53,11 @@ type Host struct {
 	Linked   []manifest.ID       `json:"linked,omitempty"` // plugins that are part of the program
 }
 
+func (h *Host) equal(g *Host) bool {
+	return h.App == g.App && h.Version == g.Version && h.Platform == g.Platform &&
+		slices.Equal(h.Points, g.Points) && slices.Equal(h.Runtimes, g.Runtimes) && slices.Equal(h.Linked, g.Linked)
+}
+
 // Policy decides which releases may be chosen. It is declared here and
 // implemented by a later step.
 type Policy interface {
@@ -59,7 +66,7 @@ type Policy interface {
 	Admit(id manifest.ID, r *index.Release, locked bool) (reason string, ok bool)
 }
 
-// Problem is the question to Solve.
+// Problem is the question to [Solve].
 type Problem struct {
 	Wishes []Wish
 	Locked *Lock // installed set, preferred where it fits; may be nil
@@ -67,35 +74,73 @@ type Problem struct {
 	// so for every plugin.
 	Update    []manifest.ID
 	UpdateAll bool
+	// Keep moves no locked plugin but those of Update, if there is a solution like
+	// that; if there is none, others move as well.
+	Keep bool
+
 	Host      Host
-	Policy    Policy // nil admits everything
-	MaxSteps  int    // budget of candidates tried; default 200,000
+	Platforms []manifest.Platform // that every chosen release must run on, besides Host.Platform
+	Policy    Policy              // nil admits everything
+	Rules     Rules
+	Budget    Budget
+	// NoSuggestions leaves out the search for changes that would help.
+	NoSuggestions bool
 }
 
-// Solution is one version of every needed plugin. Choices are in start order:
-// each stands behind what it requires, except within a cycle.
-type Solution struct{ Choices []Choice }
+// Rules narrow down or widen what may be chosen. The zero value admits every release
+// that is neither yanked nor blocked nor older than the locked one.
+type Rules struct {
+	AsOf      time.Time     // hides what was published later, by the time of the registry; zero: nothing
+	MinAge    time.Duration // hides what is younger, unless it is installed
+	Now       time.Time     // what MinAge counts from: this package has no clock
+	AgeExempt []manifest.ID // plugins for which neither age rule holds
 
-// Choice is one chosen release.
-type Choice struct {
-	ID       manifest.ID
-	Release  *index.Release
-	Package  index.Package   // the payload for the host
-	Document artifact.Digest // the index document this choice was made from
-	Because  []string        // who asked: "you" or "namespace/name version"
+	Pins      []Pin  // the only version that may be chosen
+	Excludes  []Wish // versions that may not be chosen
+	Overrides []Wish // ranges that replace what other plugins require
+
+	Pre       bool // takes pre-releases of every plugin
+	Lowest    bool // chooses the oldest versions that fit, for testing lower bounds
+	Downgrade bool // admits versions older than the locked one
+	Blocked   bool // admits versions that the registry calls unsafe
+	Step      Step // how far an update may go from the locked version
 }
 
-// Requested reports whether a wish asked for this choice, not only a plugin.
-func (c Choice) Requested() bool { return slices.Contains(c.Because, You) }
+// Step is how far an update may go.
+type Step string
 
-// You names the person who asked, in reasons.
-const You = "you"
+// The steps of an update. The empty one is any step.
+const (
+	AnyStep Step = ""
+	Minor   Step = "minor" // same major version
+	Patch   Step = "patch" // same major and minor version
+)
 
-// Find returns the choice of id.
-func (s *Solution) Find(id manifest.ID) (Choice, bool) {
-	i := slices.IndexFunc(s.Choices, func(c Choice) bool { return c.ID == id })
-	if i < 0 {
-		return Choice{}, false
-	}
-	return s.Choices[i], true
+func (r *Rules) equal(q *Rules) bool {
+	return r.AsOf.Equal(q.AsOf) && r.MinAge == q.MinAge && r.Now.Equal(q.Now) && slices.Equal(r.AgeExempt, q.AgeExempt) &&
+		slices.Equal(r.Pins, q.Pins) && slices.EqualFunc(r.Excludes, q.Excludes, sameWish) && slices.EqualFunc(r.Overrides, q.Overrides, sameWish) &&
+		r.Pre == q.Pre && r.Lowest == q.Lowest && r.Downgrade == q.Downgrade && r.Blocked == q.Blocked && r.Step == q.Step
 }
+
+func sameWish(a, b Wish) bool { return a.ID == b.ID && a.Pre == b.Pre && a.Range.Equal(b.Range) }
+
+// Pin is a plugin that stays at one version.
+type Pin struct {
+	ID      manifest.ID     `json:"id"`
+	Version version.Version `json:"version"`
+}
+
+// Budget bounds a solve. Zero fields mean the defaults.
+type Budget struct {
+	Steps   int           // decisions and conflicts; default 1,000,000
+	Clauses int           // conclusions kept; default 100,000
+	Plugins int           // plugins looked at; default 5,000
+	Time    time.Duration // default: none but that of the context
+}
+
+// Defaults of Budget.
+const (
+	defaultSteps   = 1_000_000
+	defaultClauses = 100_000
+	defaultPlugins = 5_000
+)

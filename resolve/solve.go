@@ -4,237 +4,368 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
-	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
-	"github.com/plugstead/plugstead/version"
+	"github.com/plugstead/plugstead/resolve/internal/pubgrub"
 )
 
-const (
-	defaultSteps = 200_000
-	maxPlugins   = 2000 // in one solution, named or chosen: a chain of needs has no end by itself
-)
-
-// Solve answers p with the documents of ix. It returns a *ConflictError or an
-// *UnknownError if there is no solution, ErrLinked, ErrBudget, or what ix returned.
-func Solve(ctx context.Context, ix index.Index, p Problem) (*Solution, error) {
-	s := &solver{
-		ctx: ctx, ix: ix, p: p, steps: p.MaxSteps,
-		plugins: map[manifest.ID]*plugin{}, chosen: map[manifest.ID]*candidate{}, asked: map[manifest.ID][]constraint{},
-	}
-	if s.steps <= 0 {
-		s.steps = defaultSteps
-	}
-	for _, w := range p.Wishes {
-		if slices.Contains(p.Host.Linked, w.ID) {
-			return nil, fmt.Errorf("%s: %w", w.ID, ErrLinked)
-		}
-		s.ask(w.ID, constraint{rng: w.Range, from: You})
-	}
-	if f, err := s.search(); err != nil || f != nil {
-		return nil, errors.Join(err, f.error())
-	}
-	return s.solution(), nil
+// Prefetcher is an optional interface of an Index: it may read documents before they
+// are asked for.
+type Prefetcher interface {
+	// Prefetch names plugins whose documents will probably be asked for soon. It does
+	// not block.
+	Prefetch(ids ...manifest.ID)
 }
 
-// constraint is one requirement on a plugin and who has it.
-type constraint struct {
-	rng      version.Range
-	from     string
-	owner    manifest.ID // "" for a wish
-	optional bool        // holds if the plugin is chosen, does not ask for it
-	exclude  bool        // a declared conflict: versions in rng are refused
-}
-
-type candidate struct {
-	id      manifest.ID
-	release *index.Release
-	pkg     index.Package
-}
-
-func (c *candidate) name() string { return fmt.Sprintf("%s %s", c.id, c.release.Version) }
-
-// plugin is what is known of one plugin: the candidates that host and policy
-// admit, best first, and why others are none.
-type plugin struct {
-	document artifact.Digest
-	all      []candidate // best first
-	refused  []refusal
-	versions []version.Version // everything published, ascending
-}
-
-type solver struct {
-	ctx     context.Context
+// Solver answers several problems over one index. It reads each document once, so it
+// is for a moment, not for a day. It is not for concurrent use.
+type Solver struct {
 	ix      index.Index
-	p       Problem
-	steps   int
-	plugins map[manifest.ID]*plugin
-	chosen  map[manifest.ID]*candidate
-	asked   map[manifest.ID][]constraint
-	order   []manifest.ID // in which plugins were first asked for
+	engine  pubgrub.Solver
+	byID    map[manifest.ID]*plugin
+	plugins []*plugin // by number
+	needs   []*need   // by number
+	choices map[string]*plugin
+
+	// the problem at hand
+	ctx      context.Context
+	p        *Problem
+	epoch    int // counts changes of what admissions that are kept depend on
+	last     Problem
+	wished   map[*plugin]bool
+	locked   map[*plugin]*Locked
+	updating map[*plugin]bool
+	ruled    map[*plugin]bool // named by a pin or an exclusion
+	linked   map[*plugin]bool
+	override map[*plugin]*Wish
+	pre      map[*plugin]bool
+	keeping  bool
+	wishes   []pubgrub.Wish
+	wants    []*need // of the wishes, in their order
 }
 
-func (s *solver) ask(id manifest.ID, c constraint) {
-	if len(s.asked[id]) == 0 {
-		s.order = append(s.order, id)
+// New returns a solver over the documents of ix.
+func New(ix index.Index) *Solver {
+	return &Solver{
+		ix: ix, byID: map[manifest.ID]*plugin{}, choices: map[string]*plugin{},
+		wished: map[*plugin]bool{}, locked: map[*plugin]*Locked{}, updating: map[*plugin]bool{}, ruled: map[*plugin]bool{},
+		linked: map[*plugin]bool{}, override: map[*plugin]*Wish{}, pre: map[*plugin]bool{},
 	}
-	s.asked[id] = append(s.asked[id], c)
 }
 
-// takeBack undoes the latest of ask, for id.
-func (s *solver) takeBack(id manifest.ID) {
-	n := len(s.asked[id]) - 1
-	s.asked[id] = s.asked[id][:n]
-	if n == 0 {
-		s.order = s.order[:len(s.order)-1]
+// Solve answers p with the documents of ix; see [Solver.Solve].
+func Solve(ctx context.Context, ix index.Index, p Problem) (*Solution, error) {
+	return New(ix).Solve(ctx, p)
+}
+
+// Solve answers p. It returns a [*Failure] if there is no solution, an error that
+// wraps [ErrLinked], [ErrBudget] or a [*CycleError], the cause of the end of ctx, or what the index
+// returned.
+func (s *Solver) Solve(ctx context.Context, p Problem) (*Solution, error) {
+	if p.Budget.Time > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, p.Budget.Time, fmt.Errorf("%w: more than %s", ErrBudget, p.Budget.Time))
+		defer cancel()
 	}
-}
-
-// undecided returns the first plugin somebody needs and nobody has chosen.
-func (s *solver) undecided() (manifest.ID, bool) {
-	for _, id := range s.order {
-		if s.chosen[id] != nil || slices.Contains(s.p.Host.Linked, id) {
-			continue
+	if p.Keep && p.Locked != nil && !p.UpdateAll {
+		if ok, err := s.search(ctx, &p, true); ok && err == nil {
+			return s.solution()
+		} else if err != nil && !errors.Is(err, ErrBudget) {
+			return nil, err
 		}
-		if slices.ContainsFunc(s.asked[id], constraint.demands) {
-			return id, true
-		}
 	}
-	return "", false
-}
-
-func (c constraint) demands() bool { return !c.optional && !c.exclude }
-
-// search chooses the next plugin and all that follow from it. A failure names the
-// plugins whose choice took part in it.
-func (s *solver) search() (*failure, error) {
-	id, ok := s.undecided()
-	if !ok {
-		return nil, nil
-	}
-	if err := s.ctx.Err(); err != nil {
-		return nil, err
-	}
-	pl, err := s.plugin(id)
-	if errors.Is(err, index.ErrNotFound) {
-		asked := slices.Clone(s.asked[id])
-		return &failure{culprits: owners(asked), why: func() error { return unknown(id, asked, err) }}, nil
-	}
+	ok, err := s.search(ctx, &p, false)
 	if err != nil {
 		return nil, err
 	}
-	fail := &failure{culprits: owners(s.asked[id])}
-	for i := range pl.all {
-		c := &pl.all[i]
-		if !s.fits(c) {
+	if ok {
+		return s.solution()
+	}
+	f := s.failure()
+	if !p.NoSuggestions {
+		f.Suggestions = s.suggest(ctx, p, f)
+	}
+	return nil, f
+}
+
+// search runs the engine on p.
+func (s *Solver) search(ctx context.Context, p *Problem, keeping bool) (bool, error) {
+	s.ctx, s.p, s.keeping = ctx, p, keeping
+	if err := s.prepare(); err != nil {
+		return false, err
+	}
+	b := pubgrub.Budget{Steps: p.Budget.Steps, Clauses: p.Budget.Clauses, Touched: p.Budget.Plugins}
+	if b.Steps <= 0 {
+		b.Steps = defaultSteps
+	}
+	if b.Clauses <= 0 {
+		b.Clauses = defaultClauses
+	}
+	if b.Touched <= 0 {
+		b.Touched = defaultPlugins
+	}
+	ok, err := s.engine.Solve(s, s.wishes, b)
+	if errors.Is(err, pubgrub.ErrBudget) {
+		err = fmt.Errorf("%w: %w", ErrBudget, err)
+	}
+	return ok, err
+}
+
+// prepare makes the problem the one at hand.
+func (s *Solver) prepare() error {
+	p := s.p
+	if s.epoch == 0 || p.Policy != nil || s.last.Policy != nil || !p.Host.equal(&s.last.Host) || !p.Rules.equal(&s.last.Rules) ||
+		!slices.Equal(p.Platforms, s.last.Platforms) {
+		s.epoch++
+		if !slices.Equal(p.Host.Linked, s.last.Host.Linked) {
+			clear(s.choices) // they depend on what is part of the program
+		}
+		s.last = Problem{Host: p.Host, Rules: p.Rules, Platforms: p.Platforms, Policy: p.Policy}
+		s.prepareRules()
+	}
+	clear(s.wished)
+	clear(s.locked)
+	clear(s.updating)
+	clear(s.pre)
+	if p.Locked != nil {
+		s.prepareLocked()
+	}
+	s.wishes, s.wants = s.wishes[:0], s.wants[:0]
+	for _, w := range p.Wishes {
+		s.wished[s.plugin(w.ID)] = true
+		if w.Pre {
+			s.pre[s.plugin(w.ID)] = true
+		}
+	}
+	s.prefetch()
+	for _, w := range p.Wishes {
+		if slices.Contains(p.Host.Linked, w.ID) {
+			return fmt.Errorf("%s: %w", w.ID, ErrLinked)
+		}
+		n := &need{field: "wish", id: w.ID, target: s.plugin(w.ID), rng: w.Range}
+		s.wants = append(s.wants, n)
+		target, bad, err := s.target(n)
+		if err != nil {
+			return err
+		}
+		s.wishes = append(s.wishes, pubgrub.Wish{Target: target.number, Bad: bad})
+	}
+	return nil
+}
+
+func (s *Solver) prepareRules() {
+	for _, m := range []map[*plugin]bool{s.ruled, s.linked} {
+		clear(m)
+	}
+	clear(s.override)
+	r := &s.p.Rules
+	for _, x := range r.Pins {
+		s.ruled[s.plugin(x.ID)] = true
+	}
+	for _, x := range r.Excludes {
+		s.ruled[s.plugin(x.ID)] = true
+	}
+	for i := range r.Overrides {
+		s.override[s.plugin(r.Overrides[i].ID)] = &r.Overrides[i]
+	}
+	for _, id := range s.p.Host.Linked {
+		s.linked[s.plugin(id)] = true
+	}
+}
+
+func (s *Solver) prepareLocked() {
+	for i := range s.p.Locked.Plugins {
+		l := &s.p.Locked.Plugins[i]
+		s.locked[s.plugin(l.ID)] = l
+	}
+	for _, id := range s.p.Update {
+		s.updating[s.plugin(id)] = true
+	}
+}
+
+// prefetch tells the index what is needed in any case.
+func (s *Solver) prefetch() {
+	pf, ok := s.ix.(Prefetcher)
+	if !ok {
+		return
+	}
+	var ids []manifest.ID
+	add := func(id manifest.ID) {
+		if p := s.plugin(id); !p.loaded && !s.linked[p] {
+			ids = append(ids, id)
+		}
+	}
+	for _, w := range s.p.Wishes {
+		add(w.ID)
+	}
+	if s.p.Locked != nil {
+		for _, l := range s.p.Locked.Plugins {
+			add(l.ID)
+		}
+	}
+	if len(ids) > 0 {
+		pf.Prefetch(ids...)
+	}
+}
+
+func (s *Solver) isWished(p *plugin) bool { return s.wished[p] }
+
+func (s *Solver) isLocked(p *plugin) bool { return s.locked[p] != nil }
+
+// takesPre returns 1 if pre-releases of p are candidates without being named.
+func (s *Solver) takesPre(p *plugin) int {
+	if s.p.Rules.Pre || s.pre[p] {
+		return 1
+	}
+	return 0
+}
+
+// problem makes a Solver the pubgrub.Source of its engine.
+type problem = Solver
+
+// Package implements pubgrub.Source.
+func (s *problem) Package(number int32) (*pubgrub.Package, error) {
+	p := s.plugins[number]
+	if p.choice != nil {
+		return s.admitChoice(p), nil
+	}
+	if s.linked[p] {
+		return &pubgrub.Package{Base: pubgrub.Absent(0), Prefer: -1}, nil
+	}
+	if err := s.load(s.ctx, p); err != nil {
+		return nil, err
+	}
+	a := s.admit(p)
+	if pf, ok := s.ix.(Prefetcher); ok {
+		s.prefetchNeeds(pf, &a.Package)
+	}
+	return &a.Package, nil
+}
+
+// prefetchNeeds names what the version that will be tried first needs.
+func (s *Solver) prefetchNeeds(pf Prefetcher, k *pubgrub.Package) {
+	v := k.Best(k.Base)
+	if v < 0 {
+		return
+	}
+	var ids []manifest.ID
+	for _, pn := range k.Needs[v] {
+		if n := s.needs[pn.ID]; !n.Weak && n.target != nil && !n.target.loaded && !s.linked[n.target] {
+			ids = append(ids, n.target.id)
+		}
+	}
+	if len(ids) > 0 {
+		pf.Prefetch(ids...)
+	}
+}
+
+// Open implements pubgrub.Source.
+func (s *problem) Open(pn *pubgrub.Need) (int32, pubgrub.Set, error) {
+	p, bad, err := s.target(s.needs[pn.ID])
+	if err != nil {
+		return 0, nil, err
+	}
+	return p.number, bad, nil
+}
+
+// noSet is the empty set of states of a package without versions.
+var noSet = pubgrub.NewSet(0)
+
+// target returns what a hard need asks for and the states that break it.
+func (s *Solver) target(n *need) (*plugin, pubgrub.Set, error) {
+	if n.fixed != nil {
+		return n.target, n.fixed, nil
+	}
+	pre := 0
+	if n.target != nil {
+		if s.linked[n.target] {
+			return n.target, noSet, nil
+		}
+		pre = s.takesPre(n.target)
+		if o := s.override[n.target]; o != nil && n.field != "wish" {
+			n = &need{field: n.field, id: n.id, target: n.target, rng: o.Range}
+		}
+	}
+	p, err := s.open(s.ctx, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.choice != nil {
+		return p, pubgrub.Absent(len(p.versions)), nil
+	}
+	if n.bad[pre] == nil {
+		n.bad[pre] = p.breaking(n.field, n.rng, pre == 1)
+	}
+	return p, n.bad[pre], nil
+}
+
+// Weak implements pubgrub.Source.
+func (s *problem) Weak(pn *pubgrub.Need, q int32) pubgrub.Set {
+	n, p := s.needs[pn.ID], s.plugins[q]
+	switch {
+	case s.linked[p]:
+		return nil
+	case p == n.target:
+		rng := n.rng
+		if o := s.override[p]; o != nil && n.field == "optional" {
+			return p.breaking(n.field, o.Range, s.takesPre(p) == 1)
+		}
+		pre := s.takesPre(p)
+		if n.bad[pre] == nil {
+			n.bad[pre] = p.breaking(n.field, rng, pre == 1)
+		}
+		return n.bad[pre]
+	case n.field == "conflicts" && p.choice == nil:
+		return p.offering(n.id, n.rng)
+	}
+	return nil
+}
+
+// Continue implements pubgrub.Source.
+func (s *problem) Continue() error {
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
+	return nil
+}
+
+// solution takes the answer out of the engine.
+func (s *Solver) solution() (*Solution, error) {
+	st := s.engine.Stats()
+	out := &Solution{Wishes: s.p.Wishes, Choices: make([]Choice, 0, st.Decided)}
+	ordered := false // somebody must start before somebody else
+	for number, v := range s.engine.Chosen {
+		p := s.plugins[number]
+		if p.choice != nil {
 			continue
 		}
-		if s.steps--; s.steps < 0 {
-			return nil, fmt.Errorf("resolve %s: %w", id, ErrBudget)
+		r := p.releases[v]
+		ordered = ordered || p.ordered
+		c := Choice{ID: p.id, Release: r, Document: p.doc.Document}
+		if pkg, ok := s.p.Host.choosePackage(r, s.p.Host.Platform); ok {
+			c.Package = *pkg
 		}
-		f, err := s.try(c)
-		if err != nil || f == nil {
-			return f, err
-		}
-		if !f.culprits[id] {
-			return f, nil // another version of id would not help
-		}
-		fail.add(f, id)
+		out.Choices = append(out.Choices, c)
 	}
-	if fail.why == nil { // no candidate fits what was asked
-		fail.why = s.explain(id)
+	out.Stats = s.stats()
+	if ordered {
+		if _, err := out.StartOrder(); err != nil {
+			return nil, err
+		}
 	}
-	return fail, nil
+	return out, nil
 }
 
-// fits reports whether c satisfies all that was asked of its plugin so far.
-func (s *solver) fits(c *candidate) bool {
-	for _, k := range s.asked[c.id] {
-		if k.rng.Has(c.release.Version) == k.exclude {
-			return false
+func (s *Solver) stats() Stats {
+	st := s.engine.Stats()
+	out := Stats{Steps: st.Steps, Conflicts: st.Conflicts}
+	for number := range s.engine.Touched {
+		if p := s.plugins[number]; p.choice == nil {
+			out.Plugins++
+			out.Versions += len(p.versions)
 		}
 	}
-	return true
-}
-
-// try chooses c and searches on; if that fails, the choice is undone.
-func (s *solver) try(c *candidate) (*failure, error) {
-	s.chosen[c.id] = c
-	added, f := s.propagate(c)
-	var err error
-	if len(s.order) > maxPlugins {
-		f, err = nil, fmt.Errorf("resolve %s: %w: more than %d plugins", c.id, ErrBudget, maxPlugins)
-	} else if f == nil {
-		if f, err = s.search(); f == nil && err == nil {
-			return nil, nil
-		}
-	}
-	for _, id := range slices.Backward(added) {
-		s.takeBack(id)
-	}
-	delete(s.chosen, c.id)
-	return f, err
-}
-
-// propagate adds the requirements of c and checks them against what is chosen. It
-// returns of which plugins something was asked, in order.
-func (s *solver) propagate(c *candidate) (added []manifest.ID, f *failure) {
-	add := func(n manifest.Need, k constraint) *failure {
-		k.rng, k.from, k.owner = n.Range, c.name(), c.id
-		s.ask(n.ID, k)
-		added = append(added, n.ID)
-		if have := s.chosen[n.ID]; have != nil && !s.fits(have) {
-			return s.clash(have)
-		}
-		return nil
-	}
-	for _, n := range c.release.Requires {
-		if f := add(n, constraint{optional: n.Optional}); f != nil {
-			return added, f
-		}
-	}
-	for _, n := range c.release.Conflicts {
-		if f := add(n, constraint{exclude: true}); f != nil {
-			return added, f
-		}
-	}
-	return added, nil
-}
-
-// solution lists the choices behind what they require.
-func (s *solver) solution() *Solution {
-	out := new(Solution)
-	seen := map[manifest.ID]bool{}
-	var visit func(id manifest.ID)
-	visit = func(id manifest.ID) {
-		c := s.chosen[id]
-		if c == nil || seen[id] {
-			return
-		}
-		seen[id] = true
-		for _, n := range c.release.Requires {
-			visit(n.ID)
-		}
-		out.Choices = append(out.Choices, Choice{
-			ID: id, Release: c.release, Package: c.pkg, Document: s.plugins[id].document, Because: askers(s.asked[id]),
-		})
-	}
-	for _, id := range slices.Sorted(maps.Keys(s.chosen)) {
-		visit(id)
-	}
-	return out
-}
-
-func askers(asked []constraint) []string {
-	var out []string
-	for _, c := range asked {
-		if c.demands() && !slices.Contains(out, c.from) {
-			out = append(out, c.from)
-		}
-	}
-	slices.Sort(out)
 	return out
 }

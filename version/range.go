@@ -66,6 +66,70 @@ func (r Range) releases() []interval {
 	return r.stable
 }
 
+// Span is a part of a sorted list: the indices lo <= i < hi.
+type Span struct{ Lo, Hi int }
+
+// Spans returns where the versions of r stand in a list in ascending order: every
+// release within one of releases and every pre-release within one of pre is in r, no
+// other. With admitPre, pre-releases do not have to be named (see [Range.HasPre]), and
+// every version within one of releases is in r.
+func (r Range) Spans(sorted []Version, admitPre bool) (releases, pre []Span) {
+	releases = spans(sorted, r.releases(), admitPre)
+	if pre = spans(sorted, r.pre, false); admitPre {
+		return append(releases, pre...), nil
+	}
+	return releases, pre
+}
+
+func spans(sorted []Version, list []interval, withPre bool) []Span {
+	var out []Span
+	for _, i := range list {
+		hi := i.hi
+		if withPre {
+			hi = hi.before()
+		}
+		lo, _ := slices.BinarySearchFunc(sorted, i.lo, Version.Compare)
+		end, _ := slices.BinarySearchFunc(sorted[lo:], hi, Version.Compare)
+		if end > 0 {
+			out = append(out, Span{lo, lo + end})
+		}
+	}
+	return out
+}
+
+// before is the bound that also keeps out the pre-releases of v: they come before v,
+// but nobody who writes "<2.0.0" wants 2.0.0-rc.1.
+func (v Version) before() Version {
+	if v.Pre == "" {
+		v.Pre = lowest.Pre
+	}
+	return v
+}
+
+// HasPre reports whether v is in r for somebody who takes pre-releases: it lies
+// between the bounds of an alternative, and is no pre-release of an upper bound that
+// is a release.
+func (r Range) HasPre(v Version) bool {
+	return r.Has(v) || slices.ContainsFunc(r.releases(), func(i interval) bool {
+		return v.Compare(i.lo) >= 0 && v.Compare(i.hi.before()) < 0
+	})
+}
+
+// Lowest returns the oldest release in r that is newer than v, and whether there can
+// be one.
+func (r Range) Lowest(v Version) (Version, bool) {
+	for _, i := range r.releases() {
+		low := i.lo.Release()
+		if v.Compare(low) >= 0 {
+			low = Version{Major: v.Major, Minor: v.Minor, Patch: v.Patch + 1}
+		}
+		if low.Compare(i.lo) >= 0 && low.Compare(i.hi) < 0 {
+			return low, true
+		}
+	}
+	return Version{}, false
+}
+
 // IsEmpty reports whether no version can be in r.
 func (r Range) IsEmpty() bool { return r.bounded && len(r.stable) == 0 && len(r.pre) == 0 }
 

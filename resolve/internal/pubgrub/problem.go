@@ -67,10 +67,11 @@ func (b Budget) orDefault() Budget {
 }
 
 // Stats counts what a solve did.
-type Stats struct{ Steps, Conflicts, Learned, Touched int }
+type Stats struct{ Steps, Conflicts, Learned, Decided int }
 
-// best returns the version to decide for a package with the states dom.
-func (k *Package) best(dom Set) int {
+// Best returns the version to decide first for a package with the states dom, or -1 if
+// there is none.
+func (k *Package) Best(dom Set) int {
 	if k.Prefer >= 0 && dom.Has(k.Prefer) {
 		return k.Prefer
 	}

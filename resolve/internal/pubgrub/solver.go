@@ -109,8 +109,17 @@ func (s *Solver) Solve(src Source, wishes []Wish, b Budget) (bool, error) {
 
 // Stats returns what the latest solve did.
 func (s *Solver) Stats() Stats {
-	s.stats.Touched = len(s.touched)
+	s.stats.Decided = int(s.level)
 	return s.stats
+}
+
+// Touched yields the packages that the latest solve looked at.
+func (s *Solver) Touched(yield func(p int32) bool) {
+	for _, p := range s.touched {
+		if !yield(p) {
+			return
+		}
+	}
 }
 
 // Chosen yields the packages that the latest solve decided, in the order in which
@@ -264,7 +273,7 @@ func (s *Solver) decide(p int32) error {
 		}
 	}
 	k := s.pkg[p]
-	v := k.best(s.domain[p])
+	v := k.Best(s.domain[p])
 	broken := s.barred[p] != nil && s.barred[p].Has(v)
 	if broken { // what barred it was undone with something else
 		s.again = append(s.again, s.units...)

@@ -1,0 +1,78 @@
+package resolve
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/plugstead/plugstead/resolve/internal/pubgrub"
+)
+
+// phrase says which states of p a set has, in as few words as the known versions
+// allow.
+func (p *plugin) phrase(set pubgrub.Set) string {
+	n := len(p.versions)
+	all := pubgrub.Full(n)
+	if set.HasAbsent() {
+		rest := all.Minus(set)
+		if rest.Empty() {
+			return "anything of " + p.name()
+		}
+		if set.Count() == 1 {
+			return "no " + p.name()
+		}
+		return "not " + p.phrase(rest)
+	}
+	if p.choice != nil {
+		var names []string
+		for i, o := range p.choice.options {
+			if set.Has(i) {
+				names = append(names, string(o.by.id))
+			}
+		}
+		return p.name() + " by " + strings.Join(names, " or ")
+	}
+	if set.Count() == n && n > 1 {
+		return "every version of " + p.name()
+	}
+	return strings.TrimSpace(p.name() + " " + p.runs(set))
+}
+
+// maxRuns is how many parts of the list of versions are written out.
+const maxRuns = 3
+
+// runs writes a set of versions, without "absent", as parts of the list of versions.
+func (p *plugin) runs(set pubgrub.Set) string {
+	var parts []string
+	list := states(set, len(p.versions)+1)
+	for _, r := range list {
+		lo, hi := r[0]-1, r[1]-2 // versions lo to hi
+		switch {
+		case lo == hi:
+			parts = append(parts, p.versions[lo].String())
+		case hi == len(p.versions)-1:
+			parts = append(parts, p.versions[lo].String()+" and newer")
+		case lo == 0:
+			parts = append(parts, "up to "+p.versions[hi].String())
+		case hi == lo+1:
+			parts = append(parts, p.versions[lo].String(), p.versions[hi].String())
+		default:
+			parts = append(parts, fmt.Sprintf("%s to %s", p.versions[lo], p.versions[hi]))
+		}
+	}
+	switch {
+	case len(parts) == 0:
+		return "none"
+	case len(list) > maxRuns:
+		first, last := list[0][0]-1, list[len(list)-1][1]-2
+		return fmt.Sprintf("%d versions from %s to %s", set.Count(), p.versions[first], p.versions[last])
+	}
+	return and(parts)
+}
+
+// and joins words as people do.
+func and(words []string) string {
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+	return strings.Join(words, "")
+}
