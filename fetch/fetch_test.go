@@ -75,7 +75,7 @@ func TestFetch(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(got) != 2 || got[0].Choice.ID != "acme/b" || got[0].Source != src.Identity() || got[0].Image.Manifest.ID != "acme/b" {
+				if len(got) != 2 || got[0].Choice.ID != "acme/a" || got[0].Source != src.Identity() || got[0].Image.Manifest.ID != "acme/a" {
 					t.Fatalf("got %+v", got)
 				}
 				if done != 2*(round+1) || cached != 2*round {

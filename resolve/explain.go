@@ -192,7 +192,7 @@ func (l leaf) line(s *Solver) string {
 	if l.need == nil {
 		return fmt.Sprintf("%s is %s", l.of.phrase(l.set), l.reason)
 	}
-	what := l.need.text()
+	what := l.need.words()
 	if l.need.target != nil {
 		if o := s.override[l.need.target]; o != nil && l.wish < 0 && l.kind != NodeConflicts {
 			what = fmt.Sprintf("%s, which you replaced by %s", what, o.Range)

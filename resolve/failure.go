@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve/internal/pubgrub"
@@ -298,3 +299,6 @@ func (n *need) text() string {
 	}
 	return Wish{ID: n.id, Range: n.rng}.String()
 }
+
+// words says what is needed, for people.
+func (n *need) words() string { return strings.ReplaceAll(n.text(), "@", " ") }

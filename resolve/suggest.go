@@ -99,6 +99,11 @@ func effect(sol *Solution, locked *Lock) Effect {
 func (s *Solver) attempts(p Problem, f *Failure) []attempt {
 	t := &tries{s: s, p: p}
 	for _, l := range f.leaves {
+		if l.wish >= 0 {
+			t.wishes++
+		}
+	}
+	for _, l := range f.leaves {
 		switch {
 		case l.wish >= 0:
 			t.wish(l)
@@ -119,6 +124,8 @@ type tries struct {
 	s    *Solver
 	p    Problem
 	list []attempt
+
+	wishes int // that have a part in the failure
 }
 
 func (t *tries) add(cost int, do Remedy, id manifest.ID, p Problem, text func(*Solution) string) {
@@ -143,7 +150,7 @@ func (t *tries) wish(l leaf) {
 			return fmt.Sprintf("ask for any version of %s", id)
 		})
 	}
-	if len(t.p.Wishes) > 1 {
+	if t.wishes > 1 {
 		p := t.p
 		p.Wishes = slices.Delete(slices.Clone(t.p.Wishes), l.wish, l.wish+1)
 		t.add(10, Without, id, p, plain("do without %s", id))

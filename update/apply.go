@@ -165,13 +165,13 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 // add unpacks what is new, keeps what is not, and makes the lock of both.
 func (u *Updater) add(ctx context.Context, tx *install.Tx, b artifact.Blobs, p *Plan, verified map[manifest.ID]verify.Verified) (resolve.Lock, error) {
 	lock := resolve.Lock{Requests: p.Requests, Plugins: []resolve.Locked{}}
-	for _, c := range p.solution.Choices {
+	for _, c := range p.order {
 		v, isNew := verified[c.ID]
 		if !isNew {
 			r, _ := p.base.Find(c.ID)
 			tx.Keep(r)
 			l, _ := p.base.Lock.Find(c.ID)
-			l.Because = c.Because
+			l.Because = p.solution.Because(c.ID)
 			lock.Plugins = append(lock.Plugins, l)
 			continue
 		}
@@ -184,7 +184,9 @@ func (u *Updater) add(ctx context.Context, tx *install.Tx, b artifact.Blobs, p *
 				return lock, err
 			}
 		}
-		lock.Plugins = append(lock.Plugins, v.Locked())
+		l := v.Locked()
+		l.Because = p.solution.Because(c.ID)
+		lock.Plugins = append(lock.Plugins, l)
 	}
 	return lock, nil
 }

@@ -60,11 +60,11 @@ func (u *Updater) Outdated(ctx context.Context) ([]Outdated, error) {
 func (u *Updater) whyNot(ctx context.Context, p *Plan, id manifest.ID, latest *index.Release) string {
 	wishes := (&resolve.Lock{Requests: p.Requests}).With()
 	wishes = append(wishes, resolve.Wish{ID: id, Range: version.Exact(latest.Version)})
-	_, err := resolve.Solve(ctx, u.Sources, resolve.Problem{Wishes: wishes, Locked: &p.base.Lock, UpdateAll: true, Host: u.Host, Policy: u.Policy})
-	if c, ok := errors.AsType[*resolve.ConflictError](err); ok {
-		for _, s := range c.Steps {
-			if !strings.HasPrefix(s, resolve.You) || c.ID != id || !strings.HasSuffix(s, latest.Version.String()) {
-				return s // not the question itself
+	_, err := resolve.Solve(ctx, u.Sources, resolve.Problem{Wishes: wishes, Locked: &p.base.Lock, UpdateAll: true, Host: u.Host, Policy: u.Policy, NoSuggestions: true})
+	if f, ok := errors.AsType[*resolve.Failure](err); ok {
+		for _, fact := range f.Facts {
+			if !strings.HasPrefix(fact, resolve.You+" ") {
+				return fact // not the question itself
 			}
 		}
 	}

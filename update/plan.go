@@ -102,6 +102,7 @@ type Plan struct {
 	Requests []resolve.Wish // the wishes after the change
 	base     *install.Generation
 	solution *resolve.Solution
+	order    []resolve.Choice // of starting
 	why      string
 	whole    func(artifact.Digest) bool // whether the files of a payload are there
 }
@@ -137,9 +138,12 @@ func (u *Updater) Plan(ctx context.Context, c Change) (*Plan, error) {
 		update = append(update, w.ID)
 	}
 	p.solution, err = resolve.Solve(ctx, u.Sources, resolve.Problem{
-		Wishes: p.Requests, Locked: locked, Update: update, UpdateAll: c.UpdateAll, Host: u.Host, Policy: u.Policy,
+		Wishes: p.Requests, Locked: locked, Update: update, UpdateAll: c.UpdateAll, Keep: true, Host: u.Host, Policy: u.Policy,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if p.order, err = p.solution.StartOrder(); err != nil {
 		return nil, err
 	}
 	if err := verify.Solution(u.Policy, p.solution, locked); err != nil {
@@ -220,7 +224,7 @@ func (p *Plan) lines() {
 }
 
 func (p *Plan) line(c resolve.Choice) Line {
-	l := Line{ID: c.ID, Do: Install, To: c.Release.Version, Because: c.Because, Size: c.Package.Payload.Size, Runtime: c.Package.Runtime}
+	l := Line{ID: c.ID, Do: Install, To: c.Release.Version, Because: p.solution.Because(c.ID), Size: c.Package.Payload.Size, Runtime: c.Package.Runtime}
 	var had []manifest.Capability
 	if r, ok := p.base.Find(c.ID); ok {
 		l.From, had = r.Manifest.Version, r.Manifest.Capabilities

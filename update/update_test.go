@@ -190,8 +190,8 @@ func TestRefusals(t *testing.T) {
 		text   string
 	}{
 		"unknown":            {wish(t, "acme/nobody"), nil, "no plugin is called acme/nobody"},
-		"unknown dependency": {wish(t, "acme/c"), nil, "acme/c 1.0.0 requires it"},
-		"host too old":       {wish(t, "acme/old"), nil, "needs acme <2"},
+		"unknown dependency": {wish(t, "acme/c"), nil, "acme/c 1.0.0 requires acme/none"},
+		"host too old":       {wish(t, "acme/old"), nil, "is for acme <2"},
 		"range":              {wish(t, "acme/a@^9"), nil, "you asked for acme/a ^9"},
 		"needed":             {update.Change{Uninstall: []manifest.ID{"acme/b"}}, update.ErrNeeded, "acme/a"},
 		"not installed":      {update.Change{Uninstall: []manifest.ID{"acme/x"}}, update.ErrNotInstalled, ""},

@@ -30,8 +30,7 @@ var (
 	ErrPolicy = errors.New("forbidden by policy")
 )
 
-// Policy is the operator's rules. The zero value refuses yanked releases that are
-// not installed yet and nothing else.
+// Policy is the operator's rules. The zero value refuses nothing.
 type Policy struct {
 	// Forbidden lists capabilities that no plugin may ask for: exact ones, or a kind
 	// with a colon ("net:").
@@ -42,16 +41,10 @@ var _ resolve.Policy = Policy{}
 
 // Admit implements resolve.Policy with the rules that need no bytes, so that a
 // refused release is never downloaded.
-func (p Policy) Admit(_ manifest.ID, r *index.Release, locked bool) (string, bool) {
-	if y := r.State.Yanked; y != nil && !locked {
-		if y.Reason != "" {
-			return "is yanked: " + y.Reason, false
-		}
-		return "is yanked", false
-	}
+func (p Policy) Admit(_ manifest.ID, r *index.Release, _ bool) (string, bool) {
 	for _, c := range r.Capabilities {
 		if p.forbids(c) {
-			return fmt.Sprintf("asks for %s, which policy forbids", c), false
+			return fmt.Sprintf("forbidden: it asks for %s", c), false
 		}
 	}
 	return "", true
@@ -100,7 +93,7 @@ func (v Verified) Locked() resolve.Locked {
 	c := v.f.Choice
 	return resolve.Locked{
 		ID: c.ID, Version: c.Release.Version, Digest: c.Release.Digest, Size: c.Release.Size, Source: v.f.Source,
-		Packages: c.Release.Packages, Requires: c.Release.Requires, Because: c.Because,
+		Packages: c.Release.Packages, Requires: c.Release.Requires,
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
-	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/internal/plugintest"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
@@ -47,7 +46,7 @@ func TestFetched(t *testing.T) {
 	if err != nil || !v.OK() {
 		t.Fatal(err)
 	}
-	if l := v.Locked(); l.ID != "acme/a" || len(l.Packages) != 1 || l.Source == "" || l.Because[0] != resolve.You {
+	if l := v.Locked(); l.ID != "acme/a" || len(l.Packages) != 1 || l.Source == "" {
 		t.Fatalf("got %+v", l)
 	}
 	if (verify.Verified{}).OK() {
@@ -80,20 +79,15 @@ func TestPolicy(t *testing.T) {
 	r := f.Choice.Release
 	for _, c := range []struct {
 		policy verify.Policy
-		yanked *index.Yank
 		locked bool
 		want   string
 	}{
-		{verify.Policy{}, nil, false, ""},
-		{verify.Policy{}, &index.Yank{Reason: "bad"}, false, "is yanked: bad"},
-		{verify.Policy{}, &index.Yank{}, false, "is yanked"},
-		{verify.Policy{}, &index.Yank{}, true, ""},
-		{verify.Policy{Forbidden: []manifest.Capability{"net:example.org:443"}}, nil, false, "policy forbids"},
-		{verify.Policy{Forbidden: []manifest.Capability{"net:"}}, nil, true, "policy forbids"},
-		{verify.Policy{Forbidden: []manifest.Capability{"net"}}, nil, false, ""},
-		{verify.Policy{Forbidden: []manifest.Capability{"run:"}}, nil, false, ""},
+		{verify.Policy{}, false, ""},
+		{verify.Policy{Forbidden: []manifest.Capability{"net:example.org:443"}}, false, "forbidden: it asks for"},
+		{verify.Policy{Forbidden: []manifest.Capability{"net:"}}, true, "forbidden: it asks for"},
+		{verify.Policy{Forbidden: []manifest.Capability{"net"}}, false, ""},
+		{verify.Policy{Forbidden: []manifest.Capability{"run:"}}, false, ""},
 	} {
-		r.State.Yanked = c.yanked
 		why, ok := c.policy.Admit("acme/a", r, c.locked)
 		if ok != (c.want == "") || !strings.Contains(why, c.want) {
 			t.Errorf("%+v: %q, %v", c, why, ok)

@@ -164,7 +164,7 @@ func TestExplain(t *testing.T) {
 	if e.Code != "E0000" || strings.ContainsAny(e.Error(), "\x1b\x07\u202e\u009b") {
 		t.Errorf("%q", e.Error())
 	}
-	e = cmdline.Explain("x", &resolve.UnknownError{ID: "a/\x1b[31m"})
+	e = cmdline.Explain("x", &resolve.Failure{Kind: resolve.Unknown, ID: "a/\x1b[31m"})
 	if strings.Contains(e.Error(), "\x1b") {
 		t.Errorf("%q", e.Error())
 	}

@@ -111,11 +111,11 @@ func Explain(program string, err error) *Error {
 func fill(hint, program string) string { return strings.ReplaceAll(hint, "%s", program) }
 
 func explainType(program string, err error) *Error {
-	if u, ok := errors.AsType[*resolve.UnknownError](err); ok {
-		return &Error{"E0201", fmt.Sprintf("%s search %s", program, u.ID.Name()), err}
-	}
-	if c, ok := errors.AsType[*resolve.ConflictError](err); ok {
+	if c, ok := errors.AsType[*resolve.Failure](err); ok {
 		return conflict(program, c, err)
+	}
+	if _, ok := errors.AsType[*resolve.CycleError](err); ok {
+		return &Error{"E0214", "ask the authors to drop init from one of these needs", err}
 	}
 	var list manifest.Errors
 	var one *manifest.Error
@@ -125,19 +125,29 @@ func explainType(program string, err error) *Error {
 	return nil
 }
 
-func conflict(program string, c *resolve.ConflictError, err error) *Error {
+func conflict(program string, c *resolve.Failure, err error) *Error {
 	info := fmt.Sprintf("%s info %s", program, c.ID)
 	switch c.Kind {
+	case resolve.Unknown:
+		return &Error{"E0201", fmt.Sprintf("%s search %s", program, c.ID.Name()), err}
 	case resolve.HostRange:
 		return &Error{"E0203", info, err}
 	case resolve.Platform:
 		return &Error{"E0204", info, err}
 	case resolve.Point:
 		return &Error{"E0205", info, err}
-	case resolve.Forbidden:
+	case resolve.Yanked, resolve.Blocked, resolve.Forbidden:
 		return &Error{"E0206", info, err}
 	case resolve.Conflict:
 		return &Error{"E0207", fmt.Sprintf("uninstall one of them: %s uninstall %s", program, c.ID), err}
+	case resolve.Age:
+		return &Error{"E0210", info, err}
+	case resolve.Excluded, resolve.Pinned, resolve.Older, resolve.TooFar, resolve.Kept:
+		return &Error{"E0211", info, err}
+	case resolve.PreReleases:
+		return &Error{"E0212", info, err}
+	case resolve.Provider:
+		return &Error{"E0213", info, err}
 	}
 	return &Error{"E0202", info, err}
 }
