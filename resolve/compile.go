@@ -189,11 +189,11 @@ func (p *plugin) breaking(field string, rng version.Range, pre bool) pubgrub.Set
 	if field == "conflicts" {
 		return in
 	}
-	bad := pubgrub.Full(len(p.versions)).Minus(in)
+	in.Invert(len(p.versions))
 	if field == "optional" {
-		bad[0] &^= 1
+		in[0] &^= 1
 	}
-	return bad
+	return in
 }
 
 // satisfiesItself reports whether release r keeps what it requires of its own name.

@@ -144,7 +144,7 @@ func (f *Failure) lead(s *Solver) string {
 	app := strings.TrimSpace(h.App + " " + h.Version.String())
 	switch f.Kind {
 	case Unknown:
-		return f.unknown(s)
+		return fmt.Sprintf("no plugin is called %s", f.ID)
 	case HostRange:
 		return fmt.Sprintf("no version of %s that would fit is for %s", f.ID, app)
 	case Point:
@@ -176,15 +176,6 @@ func (f *Failure) lead(s *Solver) string {
 		return fmt.Sprintf("no version of %s is in the range %s", f.ID, l.need.rng)
 	}
 	return fmt.Sprintf("no version of %s fits everybody who needs it", f.ID)
-}
-
-// unknown names the nearest names that are known.
-func (f *Failure) unknown(s *Solver) string {
-	lead := fmt.Sprintf("no plugin is called %s", f.ID)
-	if near := s.nearest(f.ID); len(near) > 0 {
-		lead += "; did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return lead
 }
 
 // line says one fact.

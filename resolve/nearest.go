@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,10 +16,10 @@ const maxNear = 3
 // nearest returns known plugins whose names are like id, the nearest first: those that
 // the search has met, and what the index finds for the parts of the name.
 func (s *Solver) nearest(id manifest.ID) []string {
-	known := map[string]bool{}
+	n := &neighbours{id: string(id), suffix: "/" + id.Name(), most: max(2, len(id)/4), far: map[string]int{}}
 	for _, p := range s.plugins {
-		if p.choice == nil && p.doc != nil && len(p.releases) > 0 {
-			known[string(p.id)] = true
+		if p.choice == nil && len(p.releases) > 0 {
+			n.add(string(p.id))
 		}
 	}
 	if ix, ok := s.ix.(index.Searcher); ok {
@@ -27,20 +28,34 @@ func (s *Solver) nearest(id manifest.ID) []string {
 				if err != nil {
 					break
 				}
-				known[string(hit.ID)] = true
+				n.add(string(hit.ID))
 			}
 		}
 	}
-	var near []string
-	for name := range known {
-		if distance(name, string(id)) <= max(2, len(id)/4) || manifest.ID(name).Name() == id.Name() {
-			near = append(near, name)
-		}
-	}
-	slices.SortFunc(near, func(a, b string) int {
-		return cmp.Or(cmp.Compare(distance(a, string(id)), distance(b, string(id))), strings.Compare(a, b))
+	near := slices.SortedFunc(maps.Keys(n.far), func(a, b string) int {
+		return cmp.Or(cmp.Compare(n.far[a], n.far[b]), strings.Compare(a, b))
 	})
 	return near[:min(len(near), maxNear)]
+}
+
+// neighbours collects names that are like an id.
+type neighbours struct {
+	id, suffix string
+	most       int            // distance
+	far        map[string]int // distance by name; 0 for the same name in another namespace
+}
+
+func (n *neighbours) add(name string) {
+	if strings.HasSuffix(name, n.suffix) {
+		n.far[name] = 0
+		return
+	}
+	if d := len(name) - len(n.id); d > n.most || -d > n.most {
+		return
+	}
+	if d := distance(name, n.id); d <= n.most {
+		n.far[name] = d
+	}
 }
 
 // stem is the beginning of a name, which a search finds although the rest is mistyped.

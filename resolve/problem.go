@@ -83,7 +83,8 @@ type Problem struct {
 	Policy    Policy              // nil admits everything
 	Rules     Rules
 	Budget    Budget
-	// NoSuggestions leaves out the search for changes that would help.
+	// NoSuggestions leaves out the search for names and changes that would help after a
+	// failure.
 	NoSuggestions bool
 }
 

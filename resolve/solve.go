@@ -85,9 +85,20 @@ func (s *Solver) Solve(ctx context.Context, p Problem) (*Solution, error) {
 	}
 	f := s.failure()
 	if !p.NoSuggestions {
-		f.Suggestions = s.suggest(ctx, p, f)
+		f.help(ctx, s, p)
 	}
 	return nil, f
+}
+
+// Load reads documents before they are needed. Names that nobody has published are no
+// error.
+func (s *Solver) Load(ctx context.Context, ids ...manifest.ID) error {
+	for _, id := range ids {
+		if err := s.load(ctx, s.plugin(id)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // search runs the engine on p.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/version"
@@ -53,6 +54,14 @@ type attempt struct {
 	cost    int
 	problem Problem
 	text    func(*Solution) string
+}
+
+// help adds what could help: names like an unknown one, and changes of p.
+func (f *Failure) help(ctx context.Context, s *Solver, p Problem) {
+	if near := s.nearest(f.ID); f.Kind == Unknown && len(near) > 0 {
+		f.Lead += "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	f.Suggestions = s.suggest(ctx, p, f)
 }
 
 // suggest tries changes of p, the cheapest first, and returns those that have a

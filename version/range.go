@@ -155,6 +155,18 @@ func (r Range) Intersect(q Range) Range {
 	return out
 }
 
+// Union returns the versions that are in any of the ranges. Its text is made anew.
+func Union(ranges ...Range) Range {
+	out := Range{bounded: true}
+	for _, r := range ranges {
+		out.stable = append(out.stable, r.releases()...)
+		out.pre = append(out.pre, r.pre...)
+	}
+	out.stable, out.pre = normalize(out.stable), normalize(out.pre)
+	out.text = out.canonical()
+	return out
+}
+
 func intersect(a, b []interval) []interval {
 	var out []interval
 	for _, i := range a {

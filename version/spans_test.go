@@ -66,3 +66,18 @@ func TestSpans(t *testing.T) {
 		}
 	}
 }
+
+func TestUnion(t *testing.T) {
+	u := version.Union(version.MustParseRange("^1"), version.MustParseRange("=3.0.0"), version.MustParseRange(">=4.0.0-rc.1 <4.0.0"))
+	for v, want := range map[string]bool{"1.4.0": true, "2.0.0": false, "3.0.0": true, "4.0.0-rc.2": true, "4.0.0": false, "1.5.0-rc.1": false} {
+		if u.Has(version.MustParse(v)) != want {
+			t.Errorf("%s in %s: %v", v, u, !want)
+		}
+	}
+	if again := version.MustParseRange(u.String()); !again.Equal(u) {
+		t.Errorf("%s reads as %s", u, again)
+	}
+	if !version.Union().IsEmpty() {
+		t.Error("the union of nothing has versions")
+	}
+}

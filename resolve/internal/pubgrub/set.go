@@ -45,6 +45,14 @@ func (s Set) AddRange(lo, hi int) {
 	}
 }
 
+// Invert turns s, a set of a package with n versions, into the states it does not have.
+func (s Set) Invert(n int) {
+	for i := range s {
+		s[i] = ^s[i]
+	}
+	s[len(s)-1] &= ^uint64(0) >> uint(63-n&63)
+}
+
 // Empty reports whether s has no state.
 func (s Set) Empty() bool {
 	for _, w := range s {

@@ -277,3 +277,23 @@ func TestAgainstBruteForce(t *testing.T) {
 		t.Errorf("only %d problems without a solution", unsat)
 	}
 }
+
+func TestSets(t *testing.T) {
+	for _, n := range []int{0, 1, 62, 63, 64, 65, 127, 128, 200} {
+		s := pubgrub.NewSet(n)
+		for v := 0; v < n; v += 3 {
+			s.Add(v)
+		}
+		inv := append(pubgrub.Set(nil), s...)
+		inv.Invert(n)
+		if want := pubgrub.Full(n).Minus(s); !inv.Within(want) || !want.Within(inv) {
+			t.Errorf("%d versions: inverse of %x is %x", n, s, inv)
+		}
+		if full := pubgrub.Full(n); full.Count() != n+1 || full.Top() != n-1 || n > 0 && full.Bottom() != 0 {
+			t.Errorf("%d versions: full is %x", n, full)
+		}
+		if s.HasAbsent() || !inv.HasAbsent() || !s.Disjoint(inv) || s.Count()+inv.Count() != n+1 {
+			t.Errorf("%d versions: %x and %x", n, s, inv)
+		}
+	}
+}
