@@ -144,4 +144,5 @@ const (
 	defaultSteps   = 1_000_000
 	defaultClauses = 100_000
 	defaultPlugins = 5_000
+	namesPerPlugin = 20 // that a plugin may bring into the search, on average
 )

@@ -42,6 +42,7 @@ type Solver struct {
 	override map[*plugin]*Wish
 	pre      map[*plugin]bool
 	keeping  bool
+	maxNames int
 	wishes   []pubgrub.Wish
 	wants    []*need // of the wishes, in their order
 }
@@ -104,6 +105,9 @@ func (s *Solver) Load(ctx context.Context, ids ...manifest.ID) error {
 // search runs the engine on p.
 func (s *Solver) search(ctx context.Context, p *Problem, keeping bool) (bool, error) {
 	s.ctx, s.p, s.keeping = ctx, p, keeping
+	if err := s.Continue(); err != nil {
+		return false, err
+	}
 	if err := s.prepare(); err != nil {
 		return false, err
 	}
@@ -117,6 +121,7 @@ func (s *Solver) search(ctx context.Context, p *Problem, keeping bool) (bool, er
 	if b.Touched <= 0 {
 		b.Touched = defaultPlugins
 	}
+	s.maxNames = namesPerPlugin * b.Touched
 	ok, err := s.engine.Solve(s, s.wishes, b)
 	if errors.Is(err, pubgrub.ErrBudget) {
 		err = fmt.Errorf("%w: %w", ErrBudget, err)
@@ -247,6 +252,9 @@ func (s *problem) Package(number int32) (*pubgrub.Package, error) {
 	}
 	if err := s.load(s.ctx, p); err != nil {
 		return nil, err
+	}
+	if len(s.plugins) > s.maxNames {
+		return nil, fmt.Errorf("%w: more than %d names", ErrBudget, s.maxNames)
 	}
 	a := s.admit(p)
 	if pf, ok := s.ix.(Prefetcher); ok {

@@ -31,7 +31,7 @@ func (s *Set) Fits(p resolve.Problem) error {
 	c := &checker{p, s.chosen}
 	for _, w := range p.Wishes {
 		if !c.served(manifest.Need{ID: w.ID, Range: w.Range}) {
-			return fmt.Errorf("wish %s is not fulfilled", w)
+			return &brokenWish{w}
 		}
 	}
 	for id, r := range s.chosen {
@@ -47,6 +47,11 @@ func (s *Set) Fits(p resolve.Problem) error {
 	}
 	return nil
 }
+
+// brokenWish is an error that costs nothing until somebody reads it.
+type brokenWish struct{ w resolve.Wish }
+
+func (e *brokenWish) Error() string { return fmt.Sprintf("wish %s is not fulfilled", e.w) }
 
 // CheckSolution reports what is wrong with an answer: see [Set.Fits]; also a release
 // that is not in the index, and a plugin that nobody asked for.

@@ -19,7 +19,7 @@ func CheckFailure(ctx context.Context, ix index.Index, p resolve.Problem, f *res
 	if n := len(f.Nodes); n == 0 || len(f.Nodes[n-1].Terms) != 0 {
 		return errors.New("the proof does not end in nothing")
 	}
-	c := &prover{checker: checker{p: p}, f: f, docs: make([]*index.Plugin, len(f.Plugins))}
+	c := &prover{checker: checker{p: p}, f: f, releases: make([][]*index.Release, len(f.Plugins))}
 	for i, k := range f.Plugins {
 		if err := c.known(ctx, ix, i, k); err != nil {
 			return err
@@ -44,8 +44,8 @@ func CheckFailure(ctx context.Context, ix index.Index, p resolve.Problem, f *res
 // prover checks one proof.
 type prover struct {
 	checker
-	f    *resolve.Failure
-	docs []*index.Plugin // by plugin; nil for a choice
+	f        *resolve.Failure
+	releases [][]*index.Release // by plugin, in the order of Known.Versions
 }
 
 // known compares the versions of a plugin, or the options of a choice, with the index.
@@ -60,27 +60,24 @@ func (c *prover) known(ctx context.Context, ix index.Index, i int, k resolve.Kno
 	if err != nil {
 		return err
 	}
-	c.docs[i] = doc
-	if len(doc.Releases) != len(k.Versions) {
+	byVersion := map[string]*index.Release{}
+	for j := range doc.Releases {
+		byVersion[doc.Releases[j].Version.String()] = &doc.Releases[j]
+	}
+	if len(byVersion) != len(k.Versions) {
 		return fmt.Errorf("%s has %d versions, the proof says %d", k.Plugin, len(doc.Releases), len(k.Versions))
 	}
-	for j, v := range k.Versions {
-		if r := c.release(i, j); r == nil {
+	for _, v := range k.Versions {
+		if byVersion[v] == nil {
 			return fmt.Errorf("%s has no version %s", k.Plugin, v)
 		}
+		c.releases[i] = append(c.releases[i], byVersion[v])
 	}
 	return nil
 }
 
 // release returns version j of plugin i.
-func (c *prover) release(i, j int) *index.Release {
-	for k := range c.docs[i].Releases {
-		if r := &c.docs[i].Releases[k]; r.Version.String() == c.f.Plugins[i].Versions[j] {
-			return r
-		}
-	}
-	return nil
-}
+func (c *prover) release(i, j int) *index.Release { return c.releases[i][j] }
 
 // options makes sure that a choice leaves nobody out.
 func (c *prover) options(ctx context.Context, ix index.Index, k resolve.Known) error {
