@@ -1,0 +1,330 @@
+package resolve
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/version"
+)
+
+// Text returns l as plugins.lock, described in docs/spec/lock.md: the same bytes for
+// the same state, whatever the order of its lists. Because is no part of it. If l has
+// what no lock may have, for example a plugin twice, [ParseLock] refuses the text; a
+// nil lock gives that of an empty one.
+func (l *Lock) Text() []byte {
+	if l == nil {
+		l = new(Lock)
+	}
+	b := make([]byte, 0, 512+2048*len(l.Plugins))
+	b = append(b, lockFormat+"\n"...)
+	b = appendKeys(b, lockHead, l)
+	for _, s := range lockSections {
+		b = s.append(b, l)
+	}
+	return b
+}
+
+// lockFormat is the first line.
+const lockFormat = "lock = 1"
+
+// The form of a lock, for writer and reader: sections in order, and keys in order.
+var (
+	lockHead = []field[Lock]{
+		key("app", false, func(l *Lock) *string { return &l.App }, application),
+		list("platforms", func(l *Lock) *[]manifest.Platform { return &l.Platforms }, platform),
+	}
+	lockSections = []section{
+		blocks("request", func(l *Lock) *[]Wish { return &l.Requests }, func(w *Wish) string { return string(w.ID) }, []field[Wish]{
+			key("plugin", true, func(w *Wish) *manifest.ID { return &w.ID }, plainID),
+			key("range", true, func(w *Wish) *version.Range { return &w.Range }, versionRange),
+			key("pre", false, func(w *Wish) *bool { return &w.Pre }, flag),
+		}),
+		blocks("pin", func(l *Lock) *[]Pin { return &l.Pins }, func(p *Pin) string { return string(p.ID) }, []field[Pin]{
+			key("plugin", true, func(p *Pin) *manifest.ID { return &p.ID }, plainID),
+			key("version", true, func(p *Pin) *version.Version { return &p.Version }, oneVersion),
+		}),
+		blocks("source", func(l *Lock) *[]LockedSource { return &l.Sources }, func(s *LockedSource) string { return s.Name }, []field[LockedSource]{
+			key("name", true, func(s *LockedSource) *string { return &s.Name }, plainText),
+			key("url", false, func(s *LockedSource) *string { return &s.URL }, plainText),
+			key("root", true, func(s *LockedSource) *string { return &s.Root }, plainText),
+		}),
+		blocks("plugin", func(l *Lock) *[]Locked { return &l.Plugins }, func(p *Locked) string { return string(p.ID) }, []field[Locked]{
+			key("id", true, func(p *Locked) *manifest.ID { return &p.ID }, plainID),
+			key("version", true, func(p *Locked) *version.Version { return &p.Version }, oneVersion),
+			key("digest", true, func(p *Locked) *artifact.Digest { return &p.Digest }, digest),
+			key("size", true, func(p *Locked) *int64 { return &p.Size }, number),
+			key("source", true, func(p *Locked) *string { return &p.Source }, plainText),
+			list("requires", func(p *Locked) *[]manifest.Need { return &p.Requires }, need),
+			list("conflicts", func(p *Locked) *[]manifest.Need { return &p.Conflicts }, need),
+			list("provides", func(p *Locked) *[]manifest.PointRef { return &p.Provides }, point),
+			hostRanges(checked(list("host", func(h *[]hostRange) *[]hostRange { return h }, oneHost), onePerApp)),
+			list("grants", func(p *Locked) *[]manifest.Capability { return &p.Grants }, capability),
+			key("leaf", false, func(p *Locked) *int64 { return &p.Leaf }, number),
+			checked(list("packages", func(p *Locked) *[]index.Package { return &p.Packages }, onePackage), onePerPlatform),
+		}),
+	}
+)
+
+// The values of a lock.
+var (
+	plainText    = quoted(func(s string) string { return s }, checkText)
+	application  = quoted(func(s string) string { return s }, checkApp)
+	plainID      = quoted(func(id manifest.ID) string { return string(id) }, manifest.ParseID)
+	oneVersion   = quoted(version.Version.String, parseVersion)
+	versionRange = quoted(version.Range.String, version.ParseRange)
+	digest       = quoted(func(d artifact.Digest) string { return string(d) }, artifact.ParseDigest)
+	platform     = quoted(manifest.Platform.String, manifest.ParsePlatform)
+	point        = quoted(manifest.PointRef.String, manifest.ParsePointRef)
+	capability   = quoted(func(c manifest.Capability) string { return string(c) }, func(s string) (manifest.Capability, error) {
+		s, err := checkText(s)
+		return manifest.Capability(s), err
+	})
+	need = table([]field[manifest.Need]{
+		key("id", true, func(n *manifest.Need) *manifest.ID { return &n.ID }, plainID),
+		key("range", true, func(n *manifest.Need) *version.Range { return &n.Range }, versionRange),
+		key("optional", false, func(n *manifest.Need) *bool { return &n.Optional }, flag),
+	})
+	oneHost = table([]field[hostRange]{
+		key("app", true, func(h *hostRange) *string { return &h.app }, application),
+		key("range", true, func(h *hostRange) *version.Range { return &h.rng }, versionRange),
+	})
+	onePackage = table([]field[index.Package]{
+		key("runtime", true, func(p *index.Package) *string { return &p.Runtime }, plainText),
+		key("platform", true, func(p *index.Package) *manifest.Platform { return &p.Platform }, platform),
+		key("manifest", true, func(p *index.Package) *artifact.Digest { return &p.Manifest.Digest }, digest),
+		key("manifest_size", true, func(p *index.Package) *int64 { return &p.Manifest.Size }, number),
+		key("payload", true, func(p *index.Package) *artifact.Digest { return &p.Payload.Digest }, digest),
+		key("payload_size", true, func(p *index.Package) *int64 { return &p.Payload.Size }, number),
+	})
+)
+
+// hostRange is one entry of Locked.Host.
+type hostRange struct {
+	app string
+	rng version.Range
+}
+
+// value is how one value is written and read.
+type value[V any] struct {
+	append func(b []byte, v *V) []byte
+	scan   func(s string, v *V) (rest string, err error)
+}
+
+// field is one key of a block or table of T.
+type field[T any] struct {
+	key    string
+	must   bool                        // written also if empty, and missed if not there
+	append func(b []byte, t *T) []byte // the value
+	scan   func(string, *T) (rest string, err error)
+	list   func(*lockReader, *T) error // in place of scan: the lines of a list
+}
+
+// key is a field with one value.
+func key[T, V any](name string, must bool, of func(*T) *V, v value[V]) field[T] {
+	return field[T]{
+		key: name, must: must,
+		append: func(b []byte, t *T) []byte { return v.append(b, of(t)) },
+		scan:   func(s string, t *T) (string, error) { return v.scan(s, of(t)) },
+	}
+}
+
+// list is a field with a list of values, one a line.
+func list[T, V any](name string, of func(*T) *[]V, v value[V]) field[T] {
+	return field[T]{
+		key:    name,
+		append: func(b []byte, t *T) []byte { return appendList(b, *of(t), v) },
+		list:   func(r *lockReader, t *T) error { return readList(r, of(t), v) },
+	}
+}
+
+// checked is a list with a check of what was read.
+func checked[T any](f field[T], check func(*T) error) field[T] {
+	read := f.list
+	f.list = func(r *lockReader, t *T) error {
+		if err := read(r, t); err != nil {
+			return err
+		}
+		if err := check(t); err != nil {
+			return r.fail("%s: %w", f.key, err)
+		}
+		return nil
+	}
+	return f
+}
+
+// hostRanges makes a field of Locked.Host out of one of a list.
+func hostRanges(f field[[]hostRange]) field[Locked] {
+	return field[Locked]{
+		key: f.key,
+		append: func(b []byte, p *Locked) []byte {
+			var hosts []hostRange
+			for app, rng := range p.Host {
+				hosts = append(hosts, hostRange{app, rng})
+			}
+			return f.append(b, &hosts)
+		},
+		list: func(r *lockReader, p *Locked) error {
+			var hosts []hostRange
+			if err := f.list(r, &hosts); err != nil {
+				return err
+			}
+			p.Host = make(map[string]version.Range, len(hosts))
+			for _, h := range hosts {
+				p.Host[h.app] = h.rng
+			}
+			return nil
+		},
+	}
+}
+
+// onePerApp expects entries that are sorted, at least one.
+func onePerApp(hosts *[]hostRange) error {
+	for i, h := range (*hosts)[1:] {
+		if h.app == (*hosts)[i].app {
+			return fmt.Errorf("two ranges for %s", h.app)
+		}
+	}
+	return nil
+}
+
+// onePerPlatform expects packages that are sorted, at least one.
+func onePerPlatform(p *Locked) error {
+	for i, k := range p.Packages[1:] {
+		if before := p.Packages[i]; k.Runtime == before.Runtime && k.Platform == before.Platform {
+			return fmt.Errorf("two of %s for %s", k.Runtime, k.Platform)
+		}
+	}
+	return nil
+}
+
+// section is all blocks of one kind.
+type section struct {
+	name   string
+	append func([]byte, *Lock) []byte
+	read   func(*lockReader, *Lock) error // one block, behind its first line
+}
+
+func blocks[T any](name string, of func(*Lock) *[]T, id func(*T) string, fields []field[T]) section {
+	byID := func(a, b T) int { return strings.Compare(id(&a), id(&b)) }
+	return section{
+		name: name,
+		append: func(b []byte, l *Lock) []byte {
+			all := *of(l)
+			if !slices.IsSortedFunc(all, byID) {
+				all = slices.SortedStableFunc(slices.Values(all), byID)
+			}
+			for i := range all {
+				b = append(b, "\n[["+name+"]]\n"...)
+				b = appendKeys(b, fields, &all[i])
+			}
+			return b
+		},
+		read: func(r *lockReader, l *Lock) error { return readBlock(r, name, of(l), id, fields) },
+	}
+}
+
+// appendKeys writes the fields of t, one a line.
+func appendKeys[T any](b []byte, fields []field[T], t *T) []byte {
+	for i := range fields {
+		n := len(b)
+		if b = appendKey(b, &fields[i], t); len(b) > n {
+			b = append(b, '\n')
+		}
+	}
+	return b
+}
+
+// appendKey writes KEY = VALUE, or nothing if the value is empty and may be left out.
+func appendKey[T any](b []byte, f *field[T], t *T) []byte {
+	start := len(b)
+	b = append(b, f.key...)
+	b = append(b, " = "...)
+	at := len(b)
+	b = f.append(b, t)
+	if v := string(b[at:]); !f.must && (v == "" || v == `""` || v == "0" || v == "false") {
+		return b[:start]
+	}
+	return b
+}
+
+// appendList writes the entries sorted by their bytes, none twice; nothing if there
+// are none.
+func appendList[V any](b []byte, list []V, v value[V]) []byte {
+	if len(list) == 0 {
+		return b
+	}
+	lines := make([]string, len(list))
+	var line []byte
+	for i := range list {
+		line = v.append(line[:0], &list[i])
+		lines[i] = string(line)
+	}
+	slices.Sort(lines)
+	b = append(b, "[\n"...)
+	for _, l := range slices.Compact(lines) {
+		b = append(b, "  "...)
+		b = append(b, l...)
+		b = append(b, ",\n"...)
+	}
+	return append(b, ']')
+}
+
+// table is a value of several keys on one line. One of them is always written.
+func table[T any](fields []field[T]) value[T] {
+	return value[T]{
+		append: func(b []byte, t *T) []byte {
+			b = append(b, "{ "...)
+			for i := range fields {
+				n := len(b)
+				if b = appendKey(b, &fields[i], t); len(b) > n {
+					b = append(b, ", "...)
+				}
+			}
+			return append(b[:len(b)-len(", ")], " }"...)
+		},
+		scan: func(s string, t *T) (string, error) { return scanTable(s, fields, t) },
+	}
+}
+
+// quoted is a value that is a text.
+func quoted[V any](format func(V) string, parse func(string) (V, error)) value[V] {
+	return value[V]{
+		append: func(b []byte, v *V) []byte { return appendQuoted(b, format(*v)) },
+		scan: func(s string, v *V) (string, error) {
+			text, rest, err := unquote(s)
+			if err == nil {
+				*v, err = parse(text)
+			}
+			return rest, err
+		},
+	}
+}
+
+var (
+	number = value[int64]{append: func(b []byte, n *int64) []byte { return strconv.AppendInt(b, *n, 10) }, scan: scanNumber}
+	flag   = value[bool]{append: func(b []byte, v *bool) []byte { return strconv.AppendBool(b, *v) }, scan: scanFlag}
+)
+
+// appendQuoted writes a text. All that is not ASCII is escaped, so no character can
+// hide and no table of a Unicode version decides the form.
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
+	for _, c := range s {
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', byte(c))
+		case c >= ' ' && c <= '~':
+			b = append(b, byte(c))
+		case c <= 0xffff:
+			b = fmt.Appendf(b, `\u%04X`, c)
+		default:
+			b = fmt.Appendf(b, `\U%08X`, c)
+		}
+	}
+	return append(b, '"')
+}
