@@ -141,7 +141,7 @@ func (l *Lock) fillBecause() {
 	}
 	for i := range l.Plugins {
 		p := &l.Plugins[i]
-		p.Because = by[p.ID]
+		p.Because = append([]string{}, by[p.ID]...)
 		slices.Sort(p.Because)
 	}
 }

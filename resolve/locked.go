@@ -15,7 +15,9 @@ import (
 type AppError struct{ Lock, Host string }
 
 // Error names both applications.
-func (e *AppError) Error() string { return fmt.Sprintf("the lock is for %s, not for %s", e.Lock, e.Host) }
+func (e *AppError) Error() string {
+	return fmt.Sprintf("the lock is for %s, not for %s", e.Lock, e.Host)
+}
 
 // DriftError says that what is asked for is not what a lock answers. The lists are
 // sorted by id.
@@ -219,7 +221,8 @@ func (c *lockCheck) whole(requests []Wish) {
 	}
 	for _, p := range l.Pins {
 		if have := c.plugins[p.ID]; have != nil && have.Version != p.Version {
-			c.add(&NeedError{By: "a pin", ID: p.ID, Range: version.Exact(p.Version), Have: have.Version})
+			rng, _ := version.ParseRange("=" + p.Version.String())
+			c.add(&NeedError{By: "a pin", ID: p.ID, Range: rng, Have: have.Version})
 		}
 	}
 }

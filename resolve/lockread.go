@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/version"
 )
@@ -77,6 +78,11 @@ func ParseLock(b []byte) (*Lock, error) {
 		roots[s.Root] = s.Name
 	}
 	l.fillBecause()
+	for i := range l.Plugins {
+		if p := &l.Plugins[i]; p.Packages == nil {
+			p.Packages = []index.Package{}
+		}
+	}
 	return l, nil
 }
 
