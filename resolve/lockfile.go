@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -74,12 +75,12 @@ var (
 var (
 	plainText    = quoted(func(s string) string { return s }, checkText)
 	application  = quoted(func(s string) string { return s }, checkApp)
-	plainID      = quoted(func(id manifest.ID) string { return string(id) }, manifest.ParseID)
+	plainID      = repeated(func(id manifest.ID) string { return string(id) }, manifest.ParseID)
 	oneVersion   = quoted(version.Version.String, parseVersion)
-	versionRange = quoted(version.Range.String, version.ParseRange)
-	digest       = quoted(func(d artifact.Digest) string { return string(d) }, artifact.ParseDigest)
-	platform     = quoted(manifest.Platform.String, manifest.ParsePlatform)
-	point        = quoted(manifest.PointRef.String, manifest.ParsePointRef)
+	versionRange = repeated(version.Range.String, version.ParseRange)
+	digest       = quoted(func(d artifact.Digest) string { return string(d) }, parseDigest)
+	platform     = repeated(manifest.Platform.String, manifest.ParsePlatform)
+	point        = repeated(manifest.PointRef.String, manifest.ParsePointRef)
 	capability   = quoted(func(c manifest.Capability) string { return string(c) }, func(s string) (manifest.Capability, error) {
 		s, err := checkText(s)
 		return manifest.Capability(s), err
@@ -112,7 +113,7 @@ type hostRange struct {
 // value is how one value is written and read.
 type value[V any] struct {
 	append func(b []byte, v *V) []byte
-	scan   func(s string, v *V) (rest string, err error)
+	scan   func(r *lockReader, s string, v *V) (rest string, err error)
 }
 
 // field is one key of a block or table of T.
@@ -120,7 +121,7 @@ type field[T any] struct {
 	key    string
 	must   bool                        // written also if empty, and missed if not there
 	append func(b []byte, t *T) []byte // the value
-	scan   func(string, *T) (rest string, err error)
+	scan   func(r *lockReader, s string, t *T) (rest string, err error)
 	list   func(*lockReader, *T) error // in place of scan: the lines of a list
 }
 
@@ -129,7 +130,7 @@ func key[T, V any](name string, must bool, of func(*T) *V, v value[V]) field[T] 
 	return field[T]{
 		key: name, must: must,
 		append: func(b []byte, t *T) []byte { return v.append(b, of(t)) },
-		scan:   func(s string, t *T) (string, error) { return v.scan(s, of(t)) },
+		scan:   func(r *lockReader, s string, t *T) (string, error) { return v.scan(r, s, of(t)) },
 	}
 }
 
@@ -258,18 +259,21 @@ func appendList[V any](b []byte, list []V, v value[V]) []byte {
 	if len(list) == 0 {
 		return b
 	}
-	lines := make([]string, len(list))
-	var line []byte
-	for i := range list {
-		line = v.append(line[:0], &list[i])
-		lines[i] = string(line)
-	}
-	slices.Sort(lines)
 	b = append(b, "[\n"...)
-	for _, l := range slices.Compact(lines) {
-		b = append(b, "  "...)
-		b = append(b, l...)
-		b = append(b, ",\n"...)
+	start, last, sorted := len(b), len(b), true
+	for i := range list {
+		at := len(b)
+		b = append(v.append(append(b, "  "...), &list[i]), ",\n"...)
+		sorted = sorted && (i == 0 || bytes.Compare(b[last:at], b[at:]) < 0)
+		last = at
+	}
+	if !sorted {
+		lines := slices.Collect(strings.Lines(string(b[start:])))
+		slices.Sort(lines)
+		b = b[:start]
+		for _, l := range slices.Compact(lines) {
+			b = append(b, l...)
+		}
 	}
 	return append(b, ']')
 }
@@ -287,7 +291,7 @@ func table[T any](fields []field[T]) value[T] {
 			}
 			return append(b[:len(b)-len(", ")], " }"...)
 		},
-		scan: func(s string, t *T) (string, error) { return scanTable(s, fields, t) },
+		scan: func(r *lockReader, s string, t *T) (string, error) { return scanTable(r, s, fields, t) },
 	}
 }
 
@@ -295,7 +299,7 @@ func table[T any](fields []field[T]) value[T] {
 func quoted[V any](format func(V) string, parse func(string) (V, error)) value[V] {
 	return value[V]{
 		append: func(b []byte, v *V) []byte { return appendQuoted(b, format(*v)) },
-		scan: func(s string, v *V) (string, error) {
+		scan: func(_ *lockReader, s string, v *V) (string, error) {
 			text, rest, err := unquote(s)
 			if err == nil {
 				*v, err = parse(text)
@@ -303,6 +307,24 @@ func quoted[V any](format func(V) string, parse func(string) (V, error)) value[V
 			return rest, err
 		},
 	}
+}
+
+// repeated is a text that a lock has many times, so it is parsed once.
+func repeated[V any](format func(V) string, parse func(string) (V, error)) value[V] {
+	once := quoted(format, parse)
+	type known struct{ literal string }
+	return value[V]{append: once.append, scan: func(r *lockReader, s string, v *V) (string, error) {
+		end := strings.IndexByte(s[min(1, len(s)):], '"') + 2
+		if x, ok := r.known[known{s[:min(end, len(s))]}]; ok {
+			*v = x.(V)
+			return s[end:], nil
+		}
+		rest, err := once.scan(r, s, v)
+		if err == nil {
+			r.known[known{s[:len(s)-len(rest)]}] = *v
+		}
+		return rest, err
+	}}
 }
 
 var (
@@ -314,7 +336,12 @@ var (
 // hide and no table of a Unicode version decides the form.
 func appendQuoted(b []byte, s string) []byte {
 	b = append(b, '"')
-	for _, c := range s {
+	plain := 0
+	for plain < len(s) && isPlain(s[plain]) {
+		plain++
+	}
+	b = append(b, s[:plain]...)
+	for _, c := range s[plain:] {
 		switch {
 		case c == '"' || c == '\\':
 			b = append(b, '\\', byte(c))
@@ -328,3 +355,6 @@ func appendQuoted(b []byte, s string) []byte {
 	}
 	return append(b, '"')
 }
+
+// isPlain reports whether c stands for itself in a text.
+func isPlain(c byte) bool { return c >= ' ' && c <= '~' && c != '"' && c != '\\' }

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/version"
@@ -62,7 +63,7 @@ func ParseLock(b []byte) (*Lock, error) {
 	if n := firstMarker(text); n > 0 {
 		return nil, &LockError{Line: n, Msg: ErrConflictMarkers.Error(), cause: ErrConflictMarkers}
 	}
-	r := &lockReader{rest: text}
+	r := &lockReader{rest: text, known: map[any]any{}}
 	l := &Lock{Requests: []Wish{}, Plugins: []Locked{}}
 	if err := r.lock(l); err != nil {
 		return nil, err
@@ -92,6 +93,8 @@ type lockReader struct {
 	text string // the line at hand without its end
 	line int    // its number, from 1
 	err  error  // why there is no further line, if it is not the end
+
+	known map[any]any // values that were there before, by type and text
 }
 
 // next goes to the next line and reports whether there is one.
@@ -196,7 +199,7 @@ func readKeys[T any](r *lockReader, what string, fields []field[T], t *T) error 
 			}
 			continue
 		}
-		if v, err = f.scan(v, t); err == nil && v != "" {
+		if v, err = f.scan(r, v, t); err == nil && v != "" {
 			err = fmt.Errorf("%.60q behind the value", v)
 		}
 		if err != nil {
@@ -225,7 +228,7 @@ func readList[V any](r *lockReader, list *[]V, v value[V]) error {
 			return r.fail("more than %d entries", maxBlocks)
 		}
 		*list = append(*list, *new(V))
-		rest, err := v.scan(s, &(*list)[len(*list)-1])
+		rest, err := v.scan(r, s, &(*list)[len(*list)-1])
 		switch {
 		case err != nil:
 			return r.fail("%w", err)
@@ -250,7 +253,7 @@ func readList[V any](r *lockReader, list *[]V, v value[V]) error {
 }
 
 // scanTable reads { KEY = VALUE, KEY = VALUE } at the start of s.
-func scanTable[T any](s string, fields []field[T], t *T) (string, error) {
+func scanTable[T any](r *lockReader, s string, fields []field[T], t *T) (string, error) {
 	rest, ok := strings.CutPrefix(s, "{ ")
 	order := keyOrder[T]{fields: fields}
 	for ok {
@@ -262,7 +265,7 @@ func scanTable[T any](s string, fields []field[T], t *T) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if rest, err = f.scan(v, t); err != nil {
+		if rest, err = f.scan(r, v, t); err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
 		if end, closed := strings.CutPrefix(rest, " }"); closed {
@@ -360,7 +363,7 @@ func escape(s string) (r rune, n int, err error) {
 	return rune(x), 1 + digits, nil
 }
 
-func scanNumber(s string, n *int64) (rest string, err error) {
+func scanNumber(_ *lockReader, s string, n *int64) (rest string, err error) {
 	end := 0
 	for end < len(s) && s[end] >= '0' && s[end] <= '9' {
 		end++
@@ -371,7 +374,7 @@ func scanNumber(s string, n *int64) (rest string, err error) {
 	return s[end:], nil
 }
 
-func scanFlag(s string, v *bool) (rest string, err error) {
+func scanFlag(_ *lockReader, s string, v *bool) (rest string, err error) {
 	rest, *v = strings.CutPrefix(s, "true")
 	if !*v {
 		return "", fmt.Errorf("%.40q, want true", s)
@@ -397,6 +400,20 @@ func checkApp(s string) (string, error) {
 		return "", fmt.Errorf("application %.60q: %w", s, manifest.ErrSyntax)
 	}
 	return s, nil
+}
+
+// parseDigest does what artifact.ParseDigest does, without making garbage of the many
+// that a lock has.
+func parseDigest(s string) (artifact.Digest, error) {
+	hex, ok := strings.CutPrefix(s, "sha256:")
+	ok = ok && len(hex) == 64
+	for i := range len(hex) {
+		ok = ok && (hex[i] >= '0' && hex[i] <= '9' || hex[i] >= 'a' && hex[i] <= 'f')
+	}
+	if !ok {
+		return artifact.ParseDigest(s)
+	}
+	return artifact.Digest(s), nil
 }
 
 // parseVersion reads a version that a plugin can have.
