@@ -16,16 +16,12 @@ import (
 type Lock struct {
 	App       string              `json:"app,omitempty"`       // the application it is for; "": not known
 	Platforms []manifest.Platform `json:"platforms,omitempty"` // that it was made for; none: not known
+	Pre       bool                `json:"pre,omitempty"`       // solved with [Rules.Pre]
 	Requests  []Wish              `json:"requests"`
 	Pins      []Pin               `json:"pins,omitempty"`
+	Overrides []Wish              `json:"overrides,omitempty"` // ranges that replace what plugins require; Pre has no meaning
 	Sources   []LockedSource      `json:"sources,omitempty"`
 	Plugins   []Locked            `json:"plugins"`
-}
-
-// Pin keeps a plugin at a version.
-type Pin struct {
-	ID      manifest.ID     `json:"id"`
-	Version version.Version `json:"version"`
 }
 
 // LockedSource is where plugins of a lock come from. A source may move, and then has
@@ -45,8 +41,10 @@ type Locked struct {
 	Source    string                   `json:"source"`   // identity of where it came from
 	Packages  []index.Package          `json:"packages"` // of all platforms of the release
 	Requires  []manifest.Need          `json:"requires,omitempty"`
+	AnyOf     [][]manifest.Need        `json:"any_of,omitempty"`
 	Conflicts []manifest.Need          `json:"conflicts,omitempty"`
 	Provides  []manifest.PointRef      `json:"provides,omitempty"`
+	Offers    []manifest.Offer         `json:"offers,omitempty"`
 	Host      map[string]version.Range `json:"host,omitempty"`   // application to range; none: any
 	Because   []string                 `json:"because"`          // who needs it, see [Lock.Because]; no part of plugins.lock
 	Leaf      int64                    `json:"leaf,omitempty"`   // position in a transparency log; 0 without one
@@ -54,14 +52,13 @@ type Locked struct {
 }
 
 // Locked returns the lock entry of c, which came from the source with an identity.
-// Leaf and Grants are left to the caller. The lists are those of the release, not
-// copies.
+// Because, Leaf and Grants are left to the caller. The lists are those of the release,
+// not copies.
 func (c Choice) Locked(source string) Locked {
 	r := c.Release
 	return Locked{
-		ID: c.ID, Version: r.Version, Digest: r.Digest, Size: r.Size, Source: source,
-		Packages: r.Packages, Requires: r.Requires, Conflicts: r.Conflicts, Provides: r.Provides, Host: r.Host,
-		Because: c.Because,
+		ID: c.ID, Version: r.Version, Digest: r.Digest, Size: r.Size, Source: source, Packages: r.Packages,
+		Requires: r.Requires, AnyOf: r.AnyOf, Conflicts: r.Conflicts, Provides: r.Provides, Offers: r.Offers, Host: r.Host,
 	}
 }
 
@@ -99,49 +96,42 @@ func (l *Lock) Without(ids ...manifest.ID) []Wish {
 }
 
 // Because returns who needs the plugin of id, sorted: [You] for a request, and
-// "namespace/name version" for each locked plugin that requires it. It is empty if
-// nobody does. A nil lock has nobody.
+// "namespace/name version" for each locked plugin that requires it, or a name that it
+// offers. It is empty if nobody does, or if the plugin is not locked. A nil lock has
+// nobody.
 func (l *Lock) Because(id manifest.ID) []string {
-	if l == nil {
+	p, ok := l.Find(id)
+	if !ok {
 		return nil
 	}
 	var out []string
-	if slices.ContainsFunc(l.Requests, func(w Wish) bool { return w.ID == id }) {
+	if slices.ContainsFunc(l.Requests, func(w Wish) bool { return p.serves(manifest.Need{ID: w.ID, Range: w.Range}) }) {
 		out = append(out, You)
 	}
 	for i := range l.Plugins {
-		p := &l.Plugins[i]
-		if slices.ContainsFunc(p.Requires, func(n manifest.Need) bool { return n.ID == id && !n.Optional }) {
-			out = append(out, p.name())
+		by := &l.Plugins[i]
+		if by.ID != id && (slices.ContainsFunc(by.Requires, p.serves) || slices.ContainsFunc(by.AnyOf, p.servesOne)) {
+			out = append(out, by.name())
 		}
 	}
 	slices.Sort(out)
 	return out
 }
 
+// serves reports whether p is, or offers, what n asks for.
+func (p *Locked) serves(n manifest.Need) bool {
+	if n.ID == p.ID {
+		return !n.Optional
+	}
+	return !n.Optional && p.offers(n)
+}
+
+func (p *Locked) servesOne(list []manifest.Need) bool { return slices.ContainsFunc(list, p.serves) }
+
+// offers reports whether p stands in for what n asks for.
+func (p *Locked) offers(n manifest.Need) bool {
+	return slices.ContainsFunc(p.Offers, func(o manifest.Offer) bool { return o.ID == n.ID && n.Range.HasPre(o.Version) })
+}
+
 // name returns what reasons call p.
 func (p *Locked) name() string { return string(p.ID) + " " + p.Version.String() }
-
-// fillBecause sets Because of every plugin: what [Lock.Because] says, for all of them
-// in one pass.
-func (l *Lock) fillBecause() {
-	by := make(map[manifest.ID][]string, len(l.Plugins))
-	for _, w := range l.Requests {
-		by[w.ID] = []string{You}
-	}
-	for i := range l.Plugins {
-		p := &l.Plugins[i]
-		name := p.name()
-		for _, n := range p.Requires {
-			have := by[n.ID]
-			if !n.Optional && (len(have) == 0 || have[len(have)-1] != name) {
-				by[n.ID] = append(have, name)
-			}
-		}
-	}
-	for i := range l.Plugins {
-		p := &l.Plugins[i]
-		p.Because = append([]string{}, by[p.ID]...)
-		slices.Sort(p.Because)
-	}
-}

@@ -27,19 +27,23 @@ func TestBecause(t *testing.T) {
 	optional := needs("acme/c")
 	optional[0].Optional = true
 	l := &resolve.Lock{
-		Requests: []resolve.Wish{{ID: "acme/a"}, {ID: "acme/b"}},
+		Requests: []resolve.Wish{{ID: "acme/a"}, {ID: "acme/b"}, {ID: "acme/name", Range: version.MustParseRange("^1")}},
 		Plugins: []resolve.Locked{
 			{ID: "acme/b", Version: version.MustParse("2.0.0"), Requires: needs("acme/a@^1", "acme/d@^1", "acme/d@^1.2")},
 			{ID: "acme/a", Version: version.MustParse("1.0.0-rc.1"), Requires: append(optional, needs("acme/d")...)},
 			{ID: "acme/c", Version: version.MustParse("3.0.0")},
-			{ID: "acme/d", Version: version.MustParse("4.0.0")},
+			{ID: "acme/d", Version: version.MustParse("4.0.0"), AnyOf: [][]manifest.Need{needs("acme/none", "acme/store@^2"), needs("acme/a")}},
+			{ID: "acme/e", Version: version.MustParse("1.0.0"), Offers: []manifest.Offer{{ID: "acme/store", Version: version.MustParse("2.1.0")}}, Requires: needs("acme/store")},
+			{ID: "acme/f", Version: version.MustParse("1.0.0"), Offers: []manifest.Offer{{ID: "acme/store", Version: version.MustParse("1.0.0")}, {ID: "acme/name", Version: version.MustParse("1.5.0")}}},
 		},
 	}
 	for id, want := range map[manifest.ID][]string{
-		"acme/a":    {"acme/b 2.0.0", resolve.You},
+		"acme/a":    {"acme/b 2.0.0", "acme/d 4.0.0", resolve.You},
 		"acme/b":    {resolve.You},
 		"acme/c":    nil,
 		"acme/d":    {"acme/a 1.0.0-rc.1", "acme/b 2.0.0"},
+		"acme/e":    {"acme/d 4.0.0"},
+		"acme/f":    {"acme/e 1.0.0", resolve.You},
 		"acme/none": nil,
 	} {
 		if got := l.Because(id); !slices.Equal(got, want) {
@@ -51,31 +55,17 @@ func TestBecause(t *testing.T) {
 	}
 }
 
-// TestBecauseOfRead compares what reading fills in with what is asked one by one, and
-// with what the search says.
-func TestBecauseOfRead(t *testing.T) {
-	text := benchLock(60).Text()
-	l, err := resolve.ParseLock(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range l.Plugins {
-		if want := l.Because(p.ID); !slices.Equal(p.Because, want) {
-			t.Errorf("%s: %q, want %q", p.ID, p.Because, want)
-		}
-	}
-}
-
 func TestChoiceLocked(t *testing.T) {
 	r := &index.Release{Record: index.Record{
 		Facts: artifact.Facts{
 			ID: "acme/a", Version: version.MustParse("1.2.0"), Provides: []manifest.PointRef{{ID: "acme.dev/greeter", Major: 1}},
 			Host: map[string]version.Range{"acme": version.MustParseRange("^2")}, Requires: needs("acme/b@^1"), Conflicts: needs("acme/c"),
+			AnyOf: [][]manifest.Need{needs("acme/d", "acme/e")}, Offers: []manifest.Offer{{ID: "acme/f", Version: version.MustParse("3.0.0")}},
 		},
 		Digest: artifact.DigestOf(nil), Size: 7,
 		Packages: []index.Package{{Runtime: "wasm", Platform: manifest.WasmPlatform, Manifest: index.Ref{Digest: artifact.DigestOf(nil)}, Payload: index.Ref{Digest: artifact.DigestOf(nil)}}},
 	}}
-	c := resolve.Choice{ID: "acme/a", Release: r, Because: []string{resolve.You}}
+	c := resolve.Choice{ID: "acme/a", Release: r}
 	l := &resolve.Lock{Requests: []resolve.Wish{{ID: "acme/a"}}, Plugins: []resolve.Locked{c.Locked("main")}}
 	read, err := resolve.ParseLock(l.Text())
 	if err != nil {
@@ -86,7 +76,7 @@ func TestChoiceLocked(t *testing.T) {
 	}
 	p := read.Plugins[0]
 	if p.Digest != r.Digest || p.Size != 7 || p.Source != "main" || len(p.Packages) != 1 || len(p.Requires) != 1 ||
-		len(p.Conflicts) != 1 || len(p.Provides) != 1 || p.Host["acme"].String() != "^2" {
+		len(p.Conflicts) != 1 || len(p.AnyOf[0]) != 2 || len(p.Offers) != 1 || len(p.Provides) != 1 || p.Host["acme"].String() != "^2" {
 		t.Errorf("%+v", p)
 	}
 }

@@ -111,13 +111,17 @@ func (e *PointError) Error() string {
 // NeedError says that a lock lacks what is needed in it.
 type NeedError struct {
 	By    string      // "you", "a pin", or "namespace/name version"
-	ID    manifest.ID // what is needed
+	ID    manifest.ID // what is needed; "" if it is one of several
 	Range version.Range
 	Have  version.Version // in the lock; the zero value: it is not there
+	OneOf []manifest.Need // alternatives, of which the lock has none
 }
 
 // Error names who needs what, and what there is.
 func (e *NeedError) Error() string {
+	if e.ID == "" {
+		return fmt.Sprintf("%s requires %s; the lock has none of them", e.By, anyOfText(e.OneOf))
+	}
 	verb := "requires"
 	if e.By == You {
 		verb = "asked for"
@@ -135,12 +139,12 @@ type ClashError struct {
 	Version      version.Version
 	Other        manifest.ID
 	OtherVersion version.Version
-	Range        version.Range // versions of Other that are excluded
+	Declared     manifest.Need // what is excluded: Other, or a name it offers
 }
 
 // Error names both plugins.
 func (e *ClashError) Error() string {
-	return fmt.Sprintf("%s %s conflicts with %s %s; the lock has %s", e.ID, e.Version, e.Other, e.Range, e.OtherVersion)
+	return fmt.Sprintf("%s %s conflicts with %s %s; the lock has %s %s", e.ID, e.Version, e.Declared.ID, e.Declared.Range, e.Other, e.OtherVersion)
 }
 
 // OrphanError says that a plugin of a lock is there for no request.
@@ -155,8 +159,7 @@ func (e *OrphanError) Error() string { return fmt.Sprintf("nobody needs %s %s", 
 // Check reports why l must not be installed as it is on h for requests: what is about
 // the whole first, then the reasons of each plugin. Requests that are nil are not
 // compared. What h leaves empty, such as its platform, is not checked. Check does not
-// solve, touches no network and takes time in proportion to the lock. The errors are
-// [*AppError], [*DriftError], [*PlatformError], [*HostRangeError], [*PointError],
+// solve and touches no network. The errors are [*AppError], [*DriftError], [*PlatformError], [*HostRangeError], [*PointError],
 // [*NeedError], [*ClashError] and [*OrphanError]; one that wraps [ErrLinked] says that a
 // plugin is part of the program.
 func (l *Lock) Check(h Host, requests []Wish) []error {
@@ -168,12 +171,7 @@ func (l *Lock) Check(h Host, requests []Wish) []error {
 		plugins: make(map[manifest.ID]*Locked, len(l.Plugins)),
 		wished:  make(map[manifest.ID]*Wish, len(l.Requests)),
 	}
-	for i := range l.Plugins {
-		c.plugins[l.Plugins[i].ID] = &l.Plugins[i]
-	}
-	for i := range l.Requests {
-		c.wished[l.Requests[i].ID] = &l.Requests[i]
-	}
+	c.read()
 	c.whole(requests)
 	needed := c.needed()
 	for i := range l.Plugins {
@@ -188,11 +186,43 @@ func (l *Lock) Check(h Host, requests []Wish) []error {
 }
 
 type lockCheck struct {
-	lock    *Lock
-	host    *Host
-	plugins map[manifest.ID]*Locked
-	wished  map[manifest.ID]*Wish
-	errs    []error
+	lock      *Lock
+	host      *Host
+	plugins   map[manifest.ID]*Locked
+	offering  map[manifest.ID][]*Locked // plugins by what they offer; nil: nothing
+	wished    map[manifest.ID]*Wish
+	overrides map[manifest.ID]version.Range
+	errs      []error
+}
+
+// read sorts the lock by names.
+func (c *lockCheck) read() {
+	l := c.lock
+	for i := range l.Plugins {
+		p := &l.Plugins[i]
+		c.plugins[p.ID] = p
+		for _, o := range p.Offers {
+			if o.ID == p.ID {
+				continue // its own version says what it is
+			}
+			if c.offering == nil {
+				c.offering = map[manifest.ID][]*Locked{}
+			}
+			if have := c.offering[o.ID]; len(have) == 0 || have[len(have)-1] != p {
+				c.offering[o.ID] = append(have, p)
+			}
+		}
+	}
+	for i := range l.Requests {
+		w := &l.Requests[i]
+		c.wished[w.ID] = w
+	}
+	for _, o := range l.Overrides {
+		if c.overrides == nil {
+			c.overrides = map[manifest.ID]version.Range{}
+		}
+		c.overrides[o.ID] = o.Range
+	}
 }
 
 func (c *lockCheck) add(err error) { c.errs = append(c.errs, err) }
@@ -215,9 +245,16 @@ func (c *lockCheck) whole(requests []Wish) {
 		}
 		c.add(e)
 	}
-	for i := range l.Requests {
-		w := &l.Requests[i]
-		c.need(You, w.ID, w.Range)
+	for _, w := range l.Requests {
+		n := manifest.Need{ID: w.ID, Range: w.Range}
+		switch {
+		case slices.Contains(h.Linked, w.ID):
+			if c.plugins[w.ID] == nil {
+				c.add(fmt.Errorf("%s: %w", w.ID, ErrLinked))
+			}
+		case !c.served(n):
+			c.add(c.lacks(You, n))
+		}
 	}
 	for _, p := range l.Pins {
 		if have := c.plugins[p.ID]; have != nil && have.Version != p.Version {
@@ -254,48 +291,71 @@ func drift(locked map[manifest.ID]*Wish, before, now []Wish) *DriftError {
 	return d
 }
 
-// need checks one requirement on the locked set.
-func (c *lockCheck) need(by string, id manifest.ID, rng version.Range) {
-	have := c.plugins[id]
-	if have == nil {
-		c.add(&NeedError{By: by, ID: id, Range: rng})
-	} else if !c.has(id, rng, have.Version) {
-		c.add(&NeedError{By: by, ID: id, Range: rng, Have: have.Version})
+// lacks is the error of a need that is not served.
+func (c *lockCheck) lacks(by string, n manifest.Need) error {
+	e := &NeedError{By: by, ID: n.ID, Range: n.Range}
+	if have := c.plugins[n.ID]; have != nil {
+		e.Have = have.Version
 	}
+	return e
 }
 
-// has reports whether v of id is in rng. Who may get a pre-release of id also gets one
-// of which the release is in rng.
-func (c *lockCheck) has(id manifest.ID, rng version.Range, v version.Version) bool {
-	if rng.Has(v) {
+// has reports whether p is in rng, with pre-releases if they are taken of it.
+func (c *lockCheck) has(rng version.Range, p *Locked) bool {
+	w := c.wished[p.ID]
+	return rng.Has(p.Version) || (c.lock.Pre || w != nil && w.Pre) && rng.HasPre(p.Version)
+}
+
+// replaced returns n with the range that an override gives it.
+func (c *lockCheck) replaced(n manifest.Need) manifest.Need {
+	if rng, ok := c.overrides[n.ID]; ok {
+		n.Range = rng
+	}
+	return n
+}
+
+// served reports whether a locked plugin is, or offers, what n asks for, or the program
+// has it.
+func (c *lockCheck) served(n manifest.Need) bool {
+	if have := c.plugins[n.ID]; have != nil && c.has(n.Range, have) {
 		return true
 	}
-	w := c.wished[id]
-	return w != nil && w.Pre && v.Pre != "" && rng.Has(v.Release())
+	return slices.ContainsFunc(c.offering[n.ID], func(p *Locked) bool { return p.offers(n) }) || slices.Contains(c.host.Linked, n.ID)
 }
 
 // needed finds the plugins that requests lead to.
 func (c *lockCheck) needed() map[manifest.ID]bool {
 	seen := make(map[manifest.ID]bool, len(c.plugins))
-	var todo []manifest.ID
-	visit := func(id manifest.ID) {
-		if !seen[id] {
-			seen[id] = true
-			todo = append(todo, id)
+	var todo []*Locked
+	visit := func(p *Locked) {
+		if p != nil && !seen[p.ID] {
+			seen[p.ID] = true
+			todo = append(todo, p)
+		}
+	}
+	ask := func(n manifest.Need) {
+		if n.Optional {
+			return
+		}
+		visit(c.plugins[n.ID])
+		for _, p := range c.offering[n.ID] {
+			if !seen[p.ID] && p.offers(n) {
+				visit(p)
+			}
 		}
 	}
 	for _, w := range c.lock.Requests {
-		visit(w.ID)
+		ask(manifest.Need{ID: w.ID, Range: w.Range})
 	}
 	for len(todo) > 0 {
-		p := c.plugins[todo[len(todo)-1]]
+		p := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if p == nil {
-			continue
+		for _, n := range p.Requires {
+			ask(c.replaced(n))
 		}
-		for i := range p.Requires {
-			if n := &p.Requires[i]; !n.Optional {
-				visit(n.ID)
+		for _, list := range p.AnyOf {
+			for _, n := range list {
+				ask(n)
 			}
 		}
 	}
@@ -304,20 +364,35 @@ func (c *lockCheck) needed() map[manifest.ID]bool {
 
 // fitsLock checks what p needs and excludes.
 func (c *lockCheck) fitsLock(p *Locked) {
-	for i := range p.Requires {
-		n := &p.Requires[i]
-		have := c.plugins[n.ID]
+	for _, n := range p.Requires {
+		if n.ID == p.ID {
+			if !n.Range.HasPre(p.Version) {
+				c.add(c.lacks(p.name(), n))
+			}
+			continue
+		}
+		n = c.replaced(n)
 		switch {
-		case have == nil && (n.Optional || slices.Contains(c.host.Linked, n.ID)):
-		case have != nil && c.has(n.ID, n.Range, have.Version):
+		case n.Optional && c.plugins[n.ID] == nil:
+		case n.Optional && c.has(n.Range, c.plugins[n.ID]):
+		case !n.Optional && c.served(n):
 		default:
-			c.need(p.name(), n.ID, n.Range)
+			c.add(c.lacks(p.name(), n))
 		}
 	}
-	for i := range p.Conflicts {
-		n := &p.Conflicts[i]
-		if other := c.plugins[n.ID]; other != nil && n.Range.Has(other.Version) {
-			c.add(&ClashError{p.ID, p.Version, n.ID, other.Version, n.Range})
+	for _, list := range p.AnyOf {
+		if !slices.ContainsFunc(list, c.served) {
+			c.add(&NeedError{By: p.name(), OneOf: list})
+		}
+	}
+	for _, n := range p.Conflicts {
+		if other := c.plugins[n.ID]; other != nil && other != p && c.has(n.Range, other) {
+			c.add(&ClashError{p.ID, p.Version, n.ID, other.Version, n})
+		}
+		for _, other := range c.offering[n.ID] {
+			if other != p && other.offers(n) {
+				c.add(&ClashError{p.ID, p.Version, other.ID, other.Version, n})
+			}
 		}
 	}
 }
@@ -352,7 +427,8 @@ func (h *Host) runs(k index.Package) bool {
 }
 
 // fitsPoints checks the extension points of p: one that the application offers must
-// have the same major and at least the same minor, and what was requested serves one.
+// have the same major and at least the same minor, and what was requested serves one or
+// offers what other plugins need.
 func (c *lockCheck) fitsPoints(p *Locked) {
 	served := 0
 	for _, x := range p.Provides {
@@ -372,7 +448,7 @@ func (c *lockCheck) fitsPoints(p *Locked) {
 			return
 		}
 	}
-	if served == 0 && c.wished[p.ID] != nil && len(c.host.Points) > 0 {
+	if served == 0 && c.wished[p.ID] != nil && len(c.host.Points) > 0 && len(p.Offers) == 0 {
 		c.add(&PointError{ID: p.ID, Version: p.Version})
 	}
 }

@@ -33,74 +33,86 @@ func (l *Lock) Text() []byte {
 // lockFormat is the first line.
 const lockFormat = "lock = 1"
 
+// pluginSection is the kind of blocks that plugins have.
+const pluginSection = "plugin"
+
 // The form of a lock, for writer and reader: sections in order, and keys in order.
 var (
-	lockHead = []field[Lock]{
-		key("app", false, func(l *Lock) *string { return &l.App }, application),
-		list("platforms", func(l *Lock) *[]manifest.Platform { return &l.Platforms }, platform),
+	lockHead = []lockField[Lock]{
+		keyOf("app", false, func(l *Lock) *string { return &l.App }, asApp),
+		listOf("platforms", func(l *Lock) *[]manifest.Platform { return &l.Platforms }, asPlatform),
+		keyOf("pre", false, func(l *Lock) *bool { return &l.Pre }, asFlag),
 	}
-	lockSections = []section{
-		blocks("request", func(l *Lock) *[]Wish { return &l.Requests }, func(w *Wish) string { return string(w.ID) }, []field[Wish]{
-			key("plugin", true, func(w *Wish) *manifest.ID { return &w.ID }, plainID),
-			key("range", true, func(w *Wish) *version.Range { return &w.Range }, versionRange),
-			key("pre", false, func(w *Wish) *bool { return &w.Pre }, flag),
+	lockSections = []lockSection{
+		blocksOf("request", func(l *Lock) *[]Wish { return &l.Requests }, func(w *Wish) string { return string(w.ID) }, []lockField[Wish]{
+			keyOf("plugin", true, func(w *Wish) *manifest.ID { return &w.ID }, asID),
+			keyOf("range", true, func(w *Wish) *version.Range { return &w.Range }, asRange),
+			keyOf("pre", false, func(w *Wish) *bool { return &w.Pre }, asFlag),
 		}),
-		blocks("pin", func(l *Lock) *[]Pin { return &l.Pins }, func(p *Pin) string { return string(p.ID) }, []field[Pin]{
-			key("plugin", true, func(p *Pin) *manifest.ID { return &p.ID }, plainID),
-			key("version", true, func(p *Pin) *version.Version { return &p.Version }, oneVersion),
+		blocksOf("pin", func(l *Lock) *[]Pin { return &l.Pins }, func(p *Pin) string { return string(p.ID) }, []lockField[Pin]{
+			keyOf("plugin", true, func(p *Pin) *manifest.ID { return &p.ID }, asID),
+			keyOf("version", true, func(p *Pin) *version.Version { return &p.Version }, asVersion),
 		}),
-		blocks("source", func(l *Lock) *[]LockedSource { return &l.Sources }, func(s *LockedSource) string { return s.Name }, []field[LockedSource]{
-			key("name", true, func(s *LockedSource) *string { return &s.Name }, plainText),
-			key("url", false, func(s *LockedSource) *string { return &s.URL }, plainText),
-			key("root", true, func(s *LockedSource) *string { return &s.Root }, plainText),
+		blocksOf("override", func(l *Lock) *[]Wish { return &l.Overrides }, func(w *Wish) string { return string(w.ID) }, []lockField[Wish]{
+			keyOf("plugin", true, func(w *Wish) *manifest.ID { return &w.ID }, asID),
+			keyOf("range", true, func(w *Wish) *version.Range { return &w.Range }, asRange),
 		}),
-		blocks("plugin", func(l *Lock) *[]Locked { return &l.Plugins }, func(p *Locked) string { return string(p.ID) }, []field[Locked]{
-			key("id", true, func(p *Locked) *manifest.ID { return &p.ID }, plainID),
-			key("version", true, func(p *Locked) *version.Version { return &p.Version }, oneVersion),
-			key("digest", true, func(p *Locked) *artifact.Digest { return &p.Digest }, digest),
-			key("size", true, func(p *Locked) *int64 { return &p.Size }, number),
-			key("source", true, func(p *Locked) *string { return &p.Source }, plainText),
-			list("requires", func(p *Locked) *[]manifest.Need { return &p.Requires }, need),
-			list("conflicts", func(p *Locked) *[]manifest.Need { return &p.Conflicts }, need),
-			list("provides", func(p *Locked) *[]manifest.PointRef { return &p.Provides }, point),
-			hostRanges(checked(list("host", func(h *[]hostRange) *[]hostRange { return h }, oneHost), onePerApp)),
-			list("grants", func(p *Locked) *[]manifest.Capability { return &p.Grants }, capability),
-			key("leaf", false, func(p *Locked) *int64 { return &p.Leaf }, number),
-			checked(list("packages", func(p *Locked) *[]index.Package { return &p.Packages }, onePackage), onePerPlatform),
+		blocksOf("source", func(l *Lock) *[]LockedSource { return &l.Sources }, func(s *LockedSource) string { return s.Name }, []lockField[LockedSource]{
+			keyOf("name", true, func(s *LockedSource) *string { return &s.Name }, asText),
+			keyOf("url", false, func(s *LockedSource) *string { return &s.URL }, asText),
+			keyOf("root", true, func(s *LockedSource) *string { return &s.Root }, asText),
+		}),
+		blocksOf(pluginSection, func(l *Lock) *[]Locked { return &l.Plugins }, func(p *Locked) string { return string(p.ID) }, []lockField[Locked]{
+			keyOf("id", true, func(p *Locked) *manifest.ID { return &p.ID }, asID),
+			keyOf("version", true, func(p *Locked) *version.Version { return &p.Version }, asVersion),
+			keyOf("digest", true, func(p *Locked) *artifact.Digest { return &p.Digest }, asDigest),
+			keyOf("size", true, func(p *Locked) *int64 { return &p.Size }, asNumber),
+			keyOf("source", true, func(p *Locked) *string { return &p.Source }, asText),
+			listOf("requires", func(p *Locked) *[]manifest.Need { return &p.Requires }, asNeed),
+			listOf("any_of", func(p *Locked) *[][]manifest.Need { return &p.AnyOf }, rowOf(asNeed)),
+			listOf("conflicts", func(p *Locked) *[]manifest.Need { return &p.Conflicts }, asNeed),
+			listOf("provides", func(p *Locked) *[]manifest.PointRef { return &p.Provides }, asPoint),
+			listOf("offers", func(p *Locked) *[]manifest.Offer { return &p.Offers }, asOffer),
+			hostRanges(checked(listOf("host", func(h *[]hostRange) *[]hostRange { return h }, asHost), onePerApp)),
+			listOf("grants", func(p *Locked) *[]manifest.Capability { return &p.Grants }, asCapability),
+			keyOf("leaf", false, func(p *Locked) *int64 { return &p.Leaf }, asNumber),
+			checked(listOf("packages", func(p *Locked) *[]index.Package { return &p.Packages }, asPackage), onePerPlatform),
 		}),
 	}
 )
 
 // The values of a lock.
 var (
-	plainText    = quoted(func(s string) string { return s }, checkText)
-	application  = quoted(func(s string) string { return s }, checkApp)
-	plainID      = repeated(func(id manifest.ID) string { return string(id) }, manifest.ParseID)
-	oneVersion   = quoted(version.Version.String, parseVersion)
-	versionRange = repeated(version.Range.String, version.ParseRange)
-	digest       = quoted(func(d artifact.Digest) string { return string(d) }, parseDigest)
-	platform     = repeated(manifest.Platform.String, manifest.ParsePlatform)
-	point        = repeated(manifest.PointRef.String, manifest.ParsePointRef)
-	capability   = quoted(func(c manifest.Capability) string { return string(c) }, func(s string) (manifest.Capability, error) {
+	asText       = quoted(func(s string) string { return s }, checkText)
+	asApp        = quoted(func(s string) string { return s }, checkApp)
+	asID         = repeated(func(id manifest.ID) string { return string(id) }, manifest.ParseID)
+	asVersion    = quoted(version.Version.String, parseVersion)
+	asRange      = repeated(version.Range.String, version.ParseRange)
+	asDigest     = quoted(func(d artifact.Digest) string { return string(d) }, parseDigest)
+	asPlatform   = repeated(manifest.Platform.String, manifest.ParsePlatform)
+	asPoint      = repeated(manifest.PointRef.String, manifest.ParsePointRef)
+	asCapability = quoted(func(c manifest.Capability) string { return string(c) }, func(s string) (manifest.Capability, error) {
 		s, err := checkText(s)
 		return manifest.Capability(s), err
 	})
-	need = table([]field[manifest.Need]{
-		key("id", true, func(n *manifest.Need) *manifest.ID { return &n.ID }, plainID),
-		key("range", true, func(n *manifest.Need) *version.Range { return &n.Range }, versionRange),
-		key("optional", false, func(n *manifest.Need) *bool { return &n.Optional }, flag),
+	asOffer = repeated(func(o manifest.Offer) string { return string(o.ID) + "@" + o.Version.String() }, parseOffer)
+	asNeed  = tableOf([]lockField[manifest.Need]{
+		keyOf("id", true, func(n *manifest.Need) *manifest.ID { return &n.ID }, asID),
+		keyOf("range", true, func(n *manifest.Need) *version.Range { return &n.Range }, asRange),
+		keyOf("optional", false, func(n *manifest.Need) *bool { return &n.Optional }, asFlag),
+		keyOf("init", false, func(n *manifest.Need) *bool { return &n.Init }, asFlag),
 	})
-	oneHost = table([]field[hostRange]{
-		key("app", true, func(h *hostRange) *string { return &h.app }, application),
-		key("range", true, func(h *hostRange) *version.Range { return &h.rng }, versionRange),
+	asHost = tableOf([]lockField[hostRange]{
+		keyOf("app", true, func(h *hostRange) *string { return &h.app }, asApp),
+		keyOf("range", true, func(h *hostRange) *version.Range { return &h.rng }, asRange),
 	})
-	onePackage = table([]field[index.Package]{
-		key("runtime", true, func(p *index.Package) *string { return &p.Runtime }, plainText),
-		key("platform", true, func(p *index.Package) *manifest.Platform { return &p.Platform }, platform),
-		key("manifest", true, func(p *index.Package) *artifact.Digest { return &p.Manifest.Digest }, digest),
-		key("manifest_size", true, func(p *index.Package) *int64 { return &p.Manifest.Size }, number),
-		key("payload", true, func(p *index.Package) *artifact.Digest { return &p.Payload.Digest }, digest),
-		key("payload_size", true, func(p *index.Package) *int64 { return &p.Payload.Size }, number),
+	asPackage = tableOf([]lockField[index.Package]{
+		keyOf("runtime", true, func(p *index.Package) *string { return &p.Runtime }, asText),
+		keyOf("platform", true, func(p *index.Package) *manifest.Platform { return &p.Platform }, asPlatform),
+		keyOf("manifest", true, func(p *index.Package) *artifact.Digest { return &p.Manifest.Digest }, asDigest),
+		keyOf("manifest_size", true, func(p *index.Package) *int64 { return &p.Manifest.Size }, asNumber),
+		keyOf("payload", true, func(p *index.Package) *artifact.Digest { return &p.Payload.Digest }, asDigest),
+		keyOf("payload_size", true, func(p *index.Package) *int64 { return &p.Payload.Size }, asNumber),
 	})
 )
 
@@ -110,14 +122,14 @@ type hostRange struct {
 	rng version.Range
 }
 
-// value is how one value is written and read.
-type value[V any] struct {
+// lockValue is how one value is written and read.
+type lockValue[V any] struct {
 	append func(b []byte, v *V) []byte
 	scan   func(r *lockReader, s string, v *V) (rest string, err error)
 }
 
-// field is one key of a block or table of T.
-type field[T any] struct {
+// lockField is one key of a block or table of T.
+type lockField[T any] struct {
 	key    string
 	must   bool                        // written also if empty, and missed if not there
 	append func(b []byte, t *T) []byte // the value
@@ -125,18 +137,18 @@ type field[T any] struct {
 	list   func(*lockReader, *T) error // in place of scan: the lines of a list
 }
 
-// key is a field with one value.
-func key[T, V any](name string, must bool, of func(*T) *V, v value[V]) field[T] {
-	return field[T]{
+// keyOf is a field with one value.
+func keyOf[T, V any](name string, must bool, of func(*T) *V, v lockValue[V]) lockField[T] {
+	return lockField[T]{
 		key: name, must: must,
 		append: func(b []byte, t *T) []byte { return v.append(b, of(t)) },
 		scan:   func(r *lockReader, s string, t *T) (string, error) { return v.scan(r, s, of(t)) },
 	}
 }
 
-// list is a field with a list of values, one a line.
-func list[T, V any](name string, of func(*T) *[]V, v value[V]) field[T] {
-	return field[T]{
+// listOf is a field with a list of values, one a line.
+func listOf[T, V any](name string, of func(*T) *[]V, v lockValue[V]) lockField[T] {
+	return lockField[T]{
 		key:    name,
 		append: func(b []byte, t *T) []byte { return appendList(b, *of(t), v) },
 		list:   func(r *lockReader, t *T) error { return readList(r, of(t), v) },
@@ -144,7 +156,7 @@ func list[T, V any](name string, of func(*T) *[]V, v value[V]) field[T] {
 }
 
 // checked is a list with a check of what was read.
-func checked[T any](f field[T], check func(*T) error) field[T] {
+func checked[T any](f lockField[T], check func(*T) error) lockField[T] {
 	read := f.list
 	f.list = func(r *lockReader, t *T) error {
 		if err := read(r, t); err != nil {
@@ -159,8 +171,8 @@ func checked[T any](f field[T], check func(*T) error) field[T] {
 }
 
 // hostRanges makes a field of Locked.Host out of one of a list.
-func hostRanges(f field[[]hostRange]) field[Locked] {
-	return field[Locked]{
+func hostRanges(f lockField[[]hostRange]) lockField[Locked] {
+	return lockField[Locked]{
 		key: f.key,
 		append: func(b []byte, p *Locked) []byte {
 			var hosts []hostRange
@@ -203,16 +215,16 @@ func onePerPlatform(p *Locked) error {
 	return nil
 }
 
-// section is all blocks of one kind.
-type section struct {
+// lockSection is all blocks of one kind.
+type lockSection struct {
 	name   string
 	append func([]byte, *Lock) []byte
 	read   func(*lockReader, *Lock) error // one block, behind its first line
 }
 
-func blocks[T any](name string, of func(*Lock) *[]T, id func(*T) string, fields []field[T]) section {
+func blocksOf[T any](name string, of func(*Lock) *[]T, id func(*T) string, fields []lockField[T]) lockSection {
 	byID := func(a, b T) int { return strings.Compare(id(&a), id(&b)) }
-	return section{
+	return lockSection{
 		name: name,
 		append: func(b []byte, l *Lock) []byte {
 			all := *of(l)
@@ -230,7 +242,7 @@ func blocks[T any](name string, of func(*Lock) *[]T, id func(*T) string, fields 
 }
 
 // appendKeys writes the fields of t, one a line.
-func appendKeys[T any](b []byte, fields []field[T], t *T) []byte {
+func appendKeys[T any](b []byte, fields []lockField[T], t *T) []byte {
 	for i := range fields {
 		n := len(b)
 		if b = appendKey(b, &fields[i], t); len(b) > n {
@@ -241,7 +253,7 @@ func appendKeys[T any](b []byte, fields []field[T], t *T) []byte {
 }
 
 // appendKey writes KEY = VALUE, or nothing if the value is empty and may be left out.
-func appendKey[T any](b []byte, f *field[T], t *T) []byte {
+func appendKey[T any](b []byte, f *lockField[T], t *T) []byte {
 	start := len(b)
 	b = append(b, f.key...)
 	b = append(b, " = "...)
@@ -255,7 +267,7 @@ func appendKey[T any](b []byte, f *field[T], t *T) []byte {
 
 // appendList writes the entries sorted by their bytes, none twice; nothing if there
 // are none.
-func appendList[V any](b []byte, list []V, v value[V]) []byte {
+func appendList[V any](b []byte, list []V, v lockValue[V]) []byte {
 	if len(list) == 0 {
 		return b
 	}
@@ -278,9 +290,9 @@ func appendList[V any](b []byte, list []V, v value[V]) []byte {
 	return append(b, ']')
 }
 
-// table is a value of several keys on one line. One of them is always written.
-func table[T any](fields []field[T]) value[T] {
-	return value[T]{
+// tableOf is a value of several keys on one line. One of them is always written.
+func tableOf[T any](fields []lockField[T]) lockValue[T] {
+	return lockValue[T]{
 		append: func(b []byte, t *T) []byte {
 			b = append(b, "{ "...)
 			for i := range fields {
@@ -295,9 +307,26 @@ func table[T any](fields []field[T]) value[T] {
 	}
 }
 
+// rowOf is a list on one line, at least one value in an order that means something.
+func rowOf[V any](v lockValue[V]) lockValue[[]V] {
+	return lockValue[[]V]{
+		append: func(b []byte, row *[]V) []byte {
+			b = append(b, '[')
+			for i := range *row {
+				if i > 0 {
+					b = append(b, ", "...)
+				}
+				b = v.append(b, &(*row)[i])
+			}
+			return append(b, ']')
+		},
+		scan: func(r *lockReader, s string, row *[]V) (string, error) { return scanRow(r, s, row, v) },
+	}
+}
+
 // quoted is a value that is a text.
-func quoted[V any](format func(V) string, parse func(string) (V, error)) value[V] {
-	return value[V]{
+func quoted[V any](format func(V) string, parse func(string) (V, error)) lockValue[V] {
+	return lockValue[V]{
 		append: func(b []byte, v *V) []byte { return appendQuoted(b, format(*v)) },
 		scan: func(_ *lockReader, s string, v *V) (string, error) {
 			text, rest, err := unquote(s)
@@ -310,10 +339,10 @@ func quoted[V any](format func(V) string, parse func(string) (V, error)) value[V
 }
 
 // repeated is a text that a lock has many times, so it is parsed once.
-func repeated[V any](format func(V) string, parse func(string) (V, error)) value[V] {
+func repeated[V any](format func(V) string, parse func(string) (V, error)) lockValue[V] {
 	once := quoted(format, parse)
 	type known struct{ literal string }
-	return value[V]{append: once.append, scan: func(r *lockReader, s string, v *V) (string, error) {
+	return lockValue[V]{append: once.append, scan: func(r *lockReader, s string, v *V) (string, error) {
 		end := strings.IndexByte(s[min(1, len(s)):], '"') + 2
 		if x, ok := r.known[known{s[:min(end, len(s))]}]; ok {
 			*v = x.(V)
@@ -328,8 +357,8 @@ func repeated[V any](format func(V) string, parse func(string) (V, error)) value
 }
 
 var (
-	number = value[int64]{append: func(b []byte, n *int64) []byte { return strconv.AppendInt(b, *n, 10) }, scan: scanNumber}
-	flag   = value[bool]{append: func(b []byte, v *bool) []byte { return strconv.AppendBool(b, *v) }, scan: scanFlag}
+	asNumber = lockValue[int64]{append: func(b []byte, n *int64) []byte { return strconv.AppendInt(b, *n, 10) }, scan: scanNumber}
+	asFlag   = lockValue[bool]{append: func(b []byte, v *bool) []byte { return strconv.AppendBool(b, *v) }, scan: scanFlag}
 )
 
 // appendQuoted writes a text. All that is not ASCII is escaped, so no character can

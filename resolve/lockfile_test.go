@@ -2,6 +2,7 @@ package resolve_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -120,7 +121,7 @@ func (m lockMaker) needs(n int) []manifest.Need {
 	var out []manifest.Need
 	for i := range n {
 		if m.IntN(n) == 0 {
-			out = append(out, manifest.Need{ID: m.id(3 * i), Range: m.rng(), Optional: m.IntN(3) == 0})
+			out = append(out, manifest.Need{ID: m.id(3 * i), Range: m.rng(), Optional: m.IntN(3) == 0, Init: m.IntN(3) == 0})
 		}
 	}
 	return out
@@ -132,6 +133,8 @@ func (m lockMaker) locked(id manifest.ID, source string) resolve.Locked {
 		Packages: []index.Package{}, Requires: m.needs(m.IntN(6)), Conflicts: m.needs(m.IntN(4)),
 	}
 	for i := range m.IntN(3) {
+		p.AnyOf = append(p.AnyOf, []manifest.Need{{ID: m.id(7 + i), Range: m.rng()}, {ID: m.id(3), Range: m.rng()}}[:1+m.IntN(2)])
+		p.Offers = append(p.Offers, manifest.Offer{ID: m.id(20 + 3*i), Version: m.version()})
 		p.Provides = append(p.Provides, manifest.PointRef{ID: fmt.Sprintf("acme.dev/p%d", i), Major: m.IntN(9999), Minor: m.IntN(100)})
 		p.Grants = append(p.Grants, manifest.Capability(fmt.Sprintf("env:V%d", i)))
 	}
@@ -156,6 +159,7 @@ func (m lockMaker) lock() *resolve.Lock {
 	if m.IntN(4) > 0 {
 		l.App, l.Platforms = "acme", []manifest.Platform{{OS: "linux", Arch: "amd64"}, {OS: "linux", Arch: "arm64"}}[m.IntN(2):]
 	}
+	l.Pre = m.IntN(5) == 0
 	for i := range m.IntN(4) {
 		l.Sources = append(l.Sources, resolve.LockedSource{Name: fmt.Sprint(i, m.text()), Root: fmt.Sprint(m.text(), i)})
 		if m.IntN(2) == 0 {
@@ -169,21 +173,22 @@ func (m lockMaker) lock() *resolve.Lock {
 		}
 		if m.IntN(4) == 0 {
 			l.Pins = append(l.Pins, resolve.Pin{ID: m.id(i), Version: m.version()})
+			l.Overrides = append(l.Overrides, resolve.Wish{ID: m.id(i), Range: m.rng()})
 		}
 	}
 	sortLock(l)
-	for i := range l.Plugins {
-		p := &l.Plugins[i]
-		p.Because = append([]string{}, l.Because(p.ID)...)
-	}
 	return l
 }
 
 func sortLock(l *resolve.Lock) {
 	slices.SortFunc(l.Requests, func(a, b resolve.Wish) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	slices.SortFunc(l.Pins, func(a, b resolve.Pin) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	slices.SortFunc(l.Overrides, func(a, b resolve.Wish) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	slices.SortFunc(l.Plugins, func(a, b resolve.Locked) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	for i := range l.Plugins {
+		slices.SortFunc(l.Plugins[i].AnyOf, func(a, b []manifest.Need) int {
+			return cmp.Or(strings.Compare(string(a[0].ID), string(b[0].ID)), strings.Compare(a[0].Range.String(), b[0].Range.String()))
+		})
 		for _, list := range [][]manifest.Need{l.Plugins[i].Requires, l.Plugins[i].Conflicts} {
 			slices.SortFunc(list, func(a, b manifest.Need) int { return strings.Compare(string(a.ID), string(b.ID)) })
 		}
@@ -230,6 +235,7 @@ func TestTextIgnoresOrder(t *testing.T) {
 		shuffle(m, l.Platforms)
 		shuffle(m, l.Requests)
 		shuffle(m, l.Pins)
+		shuffle(m, l.Overrides)
 		shuffle(m, l.Sources)
 		shuffle(m, l.Plugins)
 		for i := range l.Plugins {
@@ -238,6 +244,8 @@ func TestTextIgnoresOrder(t *testing.T) {
 			shuffle(m, p.Packages)
 			shuffle(m, p.Requires)
 			shuffle(m, p.Conflicts)
+			shuffle(m, p.AnyOf)
+			shuffle(m, p.Offers)
 			shuffle(m, p.Provides)
 			shuffle(m, p.Grants)
 			p.Grants = append(p.Grants, p.Grants...)
@@ -288,6 +296,9 @@ func TestWhatNoLockMayHave(t *testing.T) {
 		"no digest":          func(l *resolve.Lock) { l.Plugins[0].Digest = "" },
 		"negative size":      func(l *resolve.Lock) { l.Plugins[0].Size = -1 },
 		"negative leaf":      func(l *resolve.Lock) { l.Plugins[0].Leaf = -1 },
+		"bad offer":          func(l *resolve.Lock) { l.Plugins[0].Offers[0].ID = "a" },
+		"bad alternative":    func(l *resolve.Lock) { l.Plugins[0].AnyOf[0][0].ID = "" },
+		"no alternative":     func(l *resolve.Lock) { l.Plugins[0].AnyOf[0] = nil },
 		"no source":          func(l *resolve.Lock) { l.Plugins[0].Source = "" },
 		"escape sequence":    func(l *resolve.Lock) { l.Plugins[0].Source = "\x1b[2J" },
 		"turned around":      func(l *resolve.Lock) { l.Plugins[0].Grants[0] = "env:\u202eA" },

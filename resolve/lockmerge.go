@@ -3,13 +3,19 @@ package resolve
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/plugstead/plugstead/manifest"
 )
 
 // MergeLocks takes a lock apart in which a merge left conflict markers, also those of
 // the style that shows the common ancestor, and returns what both sides say. To merge
-// them, solve with both preferred. A text without markers is the same on both sides.
-// Errors are a [*LockError] and name the line in text and the side.
+// them, solve with both preferred; they are no locks to install from. A merge may mix up
+// lines of one plugin that both sides changed: then only its ID, Version, Digest, Size
+// and Source are set, or it is left out if these cannot be read. Anything else that
+// cannot be read is an error, so no request is lost. A text without markers is the same
+// on both sides. Errors are a [*LockError] and name the line in text and the side.
 func MergeLocks(text []byte) (ours, theirs *Lock, err error) {
 	if len(text) > 3*MaxLock { // both sides and their ancestor
 		return nil, nil, &LockError{Msg: fmt.Sprintf("%d bytes, more than the limit of %d", len(text), 3*MaxLock)}
@@ -51,10 +57,62 @@ func parseSide(text string, side part) (*Lock, error) {
 		return nil, err
 	}
 	l, err := ParseLock([]byte(b.String()))
+	if err != nil && b.Len() <= MaxLock {
+		l, err = parseLoose(b.String())
+	}
 	if e, ok := errors.AsType[*LockError](err); ok {
 		return nil, &LockError{Line: lineOfSide(text, side, e.Line), Msg: side.String() + ": " + e.Msg, cause: e.cause}
 	}
 	return l, err
+}
+
+// parseLoose reads a lock in which blocks of plugins may be mixed up.
+func parseLoose(text string) (*Lock, error) {
+	r := &lockReader{rest: text, known: map[any]any{}}
+	l := &Lock{Requests: []Wish{}, Plugins: []Locked{}}
+	if err := r.head(l); err != nil {
+		return nil, err
+	}
+	last, seen := 0, map[manifest.ID]bool{}
+	for r.next() {
+		i, err := r.section(last)
+		if err != nil {
+			return nil, err
+		}
+		last = i
+		if lockSections[i].name != pluginSection {
+			if err := lockSections[i].read(r, l); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if p, ok := r.loosePlugin(i); ok && !seen[p.ID] {
+			seen[p.ID] = true
+			l.Plugins = append(l.Plugins, p)
+		}
+		if len(l.Plugins) > maxBlocks {
+			return nil, r.fail("more than %d of [[%s]]", maxBlocks, pluginSection)
+		}
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	slices.SortFunc(l.Plugins, func(a, b Locked) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return l, l.finish()
+}
+
+// loosePlugin reads a block as far as it can be read, and goes to its end.
+func (r *lockReader) loosePlugin(section int) (Locked, bool) {
+	var one Lock
+	err := lockSections[section].read(r, &one)
+	p := one.Plugins[0]
+	if err == nil {
+		return p, true
+	}
+	for r.text != "" && !strings.HasPrefix(r.rest, "[[") && r.next() {
+		continue // what stands before the next block
+	}
+	return Locked{ID: p.ID, Version: p.Version, Digest: p.Digest, Size: p.Size, Source: p.Source}, p.Source != ""
 }
 
 // lineOfSide returns the number in text of a line with number n in one side, 0 for 0.

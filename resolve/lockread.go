@@ -20,7 +20,8 @@ import (
 const (
 	MaxLock     = 32 << 20 // bytes
 	maxLockLine = 64 << 10 // bytes
-	maxBlocks   = 10_000   // of one kind, and entries of one list
+	maxBlocks   = 10_000   // of one kind
+	maxEntries  = 2000     // of one list
 	maxLockText = 2048     // bytes of a text without a form of its own
 )
 
@@ -52,8 +53,8 @@ func (e *LockError) Error() string {
 func (e *LockError) Unwrap() error { return e.cause }
 
 // ParseLock reads what [Lock.Text] wrote, and nothing else but line ends with a
-// carriage return: Text of the result is b again. Because of every plugin is filled
-// in. Errors are a [*LockError]; of a text with conflict markers it wraps
+// carriage return: Text of the result is b again. Because of the plugins is left empty,
+// see [Lock.Because]. Errors are a [*LockError]; of a text with conflict markers it wraps
 // [ErrConflictMarkers], of another format [ErrLockFormat].
 func ParseLock(b []byte) (*Lock, error) {
 	if len(b) > MaxLock {
@@ -71,20 +72,27 @@ func ParseLock(b []byte) (*Lock, error) {
 	if err := compareText(text, string(l.Text())); err != nil {
 		return nil, err
 	}
+	if err := l.finish(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// finish checks what is about several blocks, and fills in empty lists.
+func (l *Lock) finish() error {
 	roots := map[string]string{}
 	for _, s := range l.Sources {
 		if other, ok := roots[s.Root]; ok {
-			return nil, &LockError{Msg: fmt.Sprintf("sources %s and %s have one root", other, s.Name)}
+			return &LockError{Msg: fmt.Sprintf("sources %s and %s have one root", other, s.Name)}
 		}
 		roots[s.Root] = s.Name
 	}
-	l.fillBecause()
 	for i := range l.Plugins {
 		if p := &l.Plugins[i]; p.Packages == nil {
 			p.Packages = []index.Package{}
 		}
 	}
-	return l, nil
+	return nil
 }
 
 // lockReader goes through a text line by line.
@@ -125,6 +133,25 @@ func (r *lockReader) fail(format string, args ...any) error {
 
 // lock reads the whole text.
 func (r *lockReader) lock(l *Lock) error {
+	if err := r.head(l); err != nil {
+		return err
+	}
+	last := 0
+	for r.next() {
+		i, err := r.section(last)
+		if err == nil {
+			err = lockSections[i].read(r, l)
+		}
+		if err != nil {
+			return err
+		}
+		last = i
+	}
+	return r.err
+}
+
+// head reads what stands before the blocks.
+func (r *lockReader) head(l *Lock) error {
 	switch n, isLock := "", false; {
 	case !r.next():
 		return cmp.Or(r.err, error(&LockError{Msg: "empty"}))
@@ -134,28 +161,23 @@ func (r *lockReader) lock(l *Lock) error {
 		}
 		return r.fail("%.60q, want %s", r.text, lockFormat)
 	}
-	if err := readKeys(r, "the lock", lockHead, l); err != nil {
-		return err
+	return readKeys(r, "the lock", lockHead, l)
+}
+
+// section finds what the first line of a block names. last is that of the block before.
+func (r *lockReader) section(last int) (int, error) {
+	i := slices.IndexFunc(lockSections, func(s lockSection) bool { return r.text == "[["+s.name+"]]" })
+	switch {
+	case i < 0:
+		return 0, r.fail("%.60q, want [[request]], [[pin]], [[override]], [[source]] or [[plugin]]", r.text)
+	case i < last:
+		return 0, r.fail("[[%s]] stands behind [[%s]]", lockSections[i].name, lockSections[last].name)
 	}
-	last := 0
-	for r.next() {
-		i := slices.IndexFunc(lockSections, func(s section) bool { return r.text == "[["+s.name+"]]" })
-		switch {
-		case i < 0:
-			return r.fail("%.60q, want [[request]], [[pin]], [[source]] or [[plugin]]", r.text)
-		case i < last:
-			return r.fail("[[%s]] stands behind [[%s]]", lockSections[i].name, lockSections[last].name)
-		}
-		last = i
-		if err := lockSections[i].read(r, l); err != nil {
-			return err
-		}
-	}
-	return r.err
+	return i, nil
 }
 
 // readBlock reads a block behind its first line and adds it to all.
-func readBlock[T any](r *lockReader, name string, all *[]T, id func(*T) string, fields []field[T]) error {
+func readBlock[T any](r *lockReader, name string, all *[]T, id func(*T) string, fields []lockField[T]) error {
 	if len(*all) == maxBlocks {
 		return r.fail("more than %d of [[%s]]", maxBlocks, name)
 	}
@@ -179,7 +201,7 @@ func readBlock[T any](r *lockReader, name string, all *[]T, id func(*T) string, 
 }
 
 // readKeys reads lines KEY = VALUE up to an empty line or the end.
-func readKeys[T any](r *lockReader, what string, fields []field[T], t *T) error {
+func readKeys[T any](r *lockReader, what string, fields []lockField[T], t *T) error {
 	order := keyOrder[T]{fields: fields}
 	for r.next() && r.text != "" {
 		name, v, ok := strings.Cut(r.text, " = ")
@@ -216,7 +238,7 @@ func readKeys[T any](r *lockReader, what string, fields []field[T], t *T) error 
 }
 
 // readList reads entries up to the closing bracket.
-func readList[V any](r *lockReader, list *[]V, v value[V]) error {
+func readList[V any](r *lockReader, list *[]V, v lockValue[V]) error {
 	before := ""
 	for r.next() && r.text != "]" {
 		s, ok1 := strings.CutPrefix(r.text, "  ")
@@ -224,8 +246,8 @@ func readList[V any](r *lockReader, list *[]V, v value[V]) error {
 		if !ok1 || !ok2 {
 			return r.fail("%.60q, want two spaces, an entry and a comma, or ]", r.text)
 		}
-		if len(*list) == maxBlocks {
-			return r.fail("more than %d entries", maxBlocks)
+		if len(*list) == maxEntries {
+			return r.fail("more than %d entries", maxEntries)
 		}
 		*list = append(*list, *new(V))
 		rest, err := v.scan(r, s, &(*list)[len(*list)-1])
@@ -253,7 +275,7 @@ func readList[V any](r *lockReader, list *[]V, v value[V]) error {
 }
 
 // scanTable reads { KEY = VALUE, KEY = VALUE } at the start of s.
-func scanTable[T any](r *lockReader, s string, fields []field[T], t *T) (string, error) {
+func scanTable[T any](r *lockReader, s string, fields []lockField[T], t *T) (string, error) {
 	rest, ok := strings.CutPrefix(s, "{ ")
 	order := keyOrder[T]{fields: fields}
 	for ok {
@@ -276,16 +298,36 @@ func scanTable[T any](r *lockReader, s string, fields []field[T], t *T) (string,
 	return "", errors.New("want { KEY = VALUE, KEY = VALUE }")
 }
 
+// scanRow reads [VALUE, VALUE] at the start of s.
+func scanRow[V any](r *lockReader, s string, row *[]V, v lockValue[V]) (string, error) {
+	rest, ok := strings.CutPrefix(s, "[")
+	for ok {
+		if len(*row) == maxEntries {
+			return "", fmt.Errorf("more than %d entries", maxEntries)
+		}
+		*row = append(*row, *new(V))
+		var err error
+		if rest, err = v.scan(r, rest, &(*row)[len(*row)-1]); err != nil {
+			return "", err
+		}
+		if end, closed := strings.CutPrefix(rest, "]"); closed {
+			return end, nil
+		}
+		rest, ok = strings.CutPrefix(rest, ", ")
+	}
+	return "", errors.New("want [VALUE, VALUE]")
+}
+
 // keyOrder makes sure that keys are known and in order, none is there twice, and none
 // is missing.
 type keyOrder[T any] struct {
-	fields []field[T]
+	fields []lockField[T]
 	next   int    // the first that may follow
 	seen   uint64 // bits of those that were there
 }
 
-func (o *keyOrder[T]) take(name string) (*field[T], error) {
-	i := slices.IndexFunc(o.fields, func(f field[T]) bool { return f.key == name })
+func (o *keyOrder[T]) take(name string) (*lockField[T], error) {
+	i := slices.IndexFunc(o.fields, func(f lockField[T]) bool { return f.key == name })
 	switch {
 	case i < 0:
 		return nil, fmt.Errorf("unknown key %.60q", name)
@@ -414,6 +456,18 @@ func parseDigest(s string) (artifact.Digest, error) {
 		return artifact.ParseDigest(s)
 	}
 	return artifact.Digest(s), nil
+}
+
+// parseOffer reads "namespace/name@version".
+func parseOffer(s string) (manifest.Offer, error) {
+	name, v, _ := strings.Cut(s, "@")
+	id, err := manifest.ParseID(name)
+	if err != nil {
+		return manifest.Offer{}, err
+	}
+	o := manifest.Offer{ID: id}
+	o.Version, err = version.Parse(v)
+	return o, err
 }
 
 // parseVersion reads a version that a plugin can have.

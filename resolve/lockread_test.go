@@ -83,14 +83,14 @@ func TestOneForm(t *testing.T) {
 		try(slices.Delete(bytes.Clone(whole), i, i+1))
 		try(slices.Insert(bytes.Clone(whole), i, whole[i]))
 		try(whole[:i])
-		for _, c := range []byte("\n \"\\0z\x80,") {
+		for _, c := range [][]byte{[]byte("\n\\,"), []byte(" 0\""), []byte("z\x80 ")}[i%3] {
 			b := bytes.Clone(whole)
 			b[i] = c
 			try(b)
 		}
 	}
-	if refused < 8*len(whole) {
-		t.Errorf("%d of %d changes refused", refused, 11*len(whole))
+	if refused < 4*len(whole) {
+		t.Errorf("%d of %d changes refused", refused, 6*len(whole))
 	}
 }
 
@@ -114,8 +114,8 @@ func TestLockLimits(t *testing.T) {
 		"too many plugins":  {many(10_001, plugin), "more than 10000 of [[plugin]]"},
 		"requests":          {many(10_000, request), ""},
 		"too many requests": {many(10_001, request), "more than 10000 of [[request]]"},
-		"entries":           {list(10_000), ""},
-		"too many entries":  {list(10_001), "more than 10000 entries"},
+		"entries":           {list(2000), ""},
+		"too many entries":  {list(2001), "more than 2000 entries"},
 		"line":              {"lock = 1\napp = \"" + strings.Repeat("a", 64<<10) + "\"\n", "more than the limit of 65536"},
 		"line of digits":    {strings.Replace(many(1, plugin), "size = 1", "size = "+strings.Repeat("1", 60<<10), 1), "want a number"},
 		"line of escapes":   {strings.Replace(many(1, plugin), `"s"`, `"`+strings.Repeat(`\u0041`, 10<<10)+`"`, 1), "10240 bytes, want 1 to 2048"},
