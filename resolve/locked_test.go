@@ -75,9 +75,10 @@ func TestCheck(t *testing.T) {
 			func(x in) { x.l.Plugins[2].Host = map[string]version.Range{"x": version.Any, "b": version.Any} },
 			[]string{"ns2/p0002 1.2.0 is for b, x, not for acme"},
 		},
-		"for any":       {func(x in) { x.l.Plugins[2].Host = nil }, nil},
-		"nameless host": {func(x in) { x.h.App = "" }, nil},
-		"point too old": {func(x in) { x.l.Plugins[2].Provides[0].Minor = 3 }, []string{"ns2/p0002 1.2.0 provides acme.dev/greeter@1.3, the application offers 1.2"}},
+		"for any":        {func(x in) { x.l.Plugins[2].Host = nil }, nil},
+		"nameless host":  {func(x in) { x.h.App = "" }, nil},
+		"point too old":  {func(x in) { x.l.Plugins[2].Provides[0].Minor = 3 }, []string{"ns2/p0002 1.2.0 provides acme.dev/greeter@1.3, the application offers 1.2"}},
+		"point as it is": {func(x in) { x.l.Plugins[2].Provides[0].Minor = 2 }, nil},
 		"point of a major": {
 			func(x in) {
 				x.l.Plugins[2].Provides[0].Major = 3

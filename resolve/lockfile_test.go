@@ -270,6 +270,15 @@ func TestTextOfLittle(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	}
+	for text, want := range map[string]string{
+		"": `""`, "plain ~!": `"plain ~!"`, `a"b\c`: `"a\"b\\c"`, "\x00\t\x7f": `"\u0000\u0009\u007F"`,
+		"\u00a0ÿ\uffff": `"\u00A0\u00FF\uFFFF"`, "\U00010000\U0010ffff": `"\U00010000\U0010FFFF"`, "a\xffb": `"a\uFFFDb"`,
+	} {
+		l := &resolve.Lock{Sources: []resolve.LockedSource{{Name: text}}}
+		if got := string(l.Text()); got != "lock = 1\n\n[[source]]\nname = "+want+"\nroot = \"\"\n" {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
 	l := &resolve.Lock{Plugins: []resolve.Locked{{ID: "a/b"}}}
 	want := "lock = 1\n\n[[plugin]]\nid = \"a/b\"\nversion = \"0.0.0\"\ndigest = \"\"\nsize = 0\nsource = \"\"\n"
 	if got := string(l.Text()); got != want {
