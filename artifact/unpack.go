@@ -44,6 +44,7 @@ func (l UnpackLimits) withDefaults() UnpackLimits {
 }
 
 const (
+	maxPart   = 255      // bytes between two slashes: where file systems end
 	ratioFree = 16 << 20 // bytes that may come out before the ratio counts
 	tarFree   = 64 << 20 // bytes of a tar stream that are no content: headers, padding
 )
@@ -65,7 +66,7 @@ func Unpack(ctx context.Context, r io.Reader, packed int64, dir *os.Root, l Unpa
 	if err != nil {
 		return fmt.Errorf("unpack: %w", err)
 	}
-	u := unpacker{dir: dir, l: l.withDefaults(), names: map[string]bool{}}
+	u := unpacker{dir: dir, l: l.withDefaults(), names: map[string]string{}}
 	u.left = u.l.bytes(packed)
 	t := tar.NewReader(&capped{z, u.left + tarFree})
 	for {
@@ -96,7 +97,7 @@ type unpacker struct {
 	l     UnpackLimits
 	left  int64
 	files int
-	names map[string]bool // folded names of files (true) and folders (false)
+	names map[string]string // by folded name: a file, or a folder with a slash behind it
 }
 
 // capped fails where a tar stream is longer than its content explains: headers
@@ -135,7 +136,7 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 	if _, taken := u.names[foldName(name)]; taken {
 		return fmt.Errorf("%w: the name is taken", ErrUnsafe)
 	}
-	u.names[foldName(name)] = true
+	u.names[foldName(name)] = name
 	return u.write(name, h, r)
 }
 
@@ -172,19 +173,15 @@ func (u *unpacker) mkdir(name string) error {
 			at = -1
 		}
 		k := foldName(part)
-		isFile, known := u.names[k]
-		if isFile {
-			return fmt.Errorf("%w: %s is a file", ErrUnsafe, part)
-		}
-		if known {
-			// A second spelling of a known folder would fail here on some
-			// systems and pass on others: the file below it decides.
-			if _, err := u.dir.Stat(part); err != nil {
-				return fmt.Errorf("%w: %s differs from another name only in case", ErrUnsafe, part)
-			}
+		switch known, ok := u.names[k]; {
+		case known == part+"/":
 			continue
+		case ok && !strings.HasSuffix(known, "/"):
+			return fmt.Errorf("%w: %s is a file", ErrUnsafe, part)
+		case ok:
+			return fmt.Errorf("%w: %s differs from another name only in case", ErrUnsafe, part)
 		}
-		u.names[k] = false
+		u.names[k] = part + "/"
 		if err := u.count(); err != nil {
 			return err
 		}
@@ -239,13 +236,16 @@ func checkPath(name string, limit int) error {
 var ports = strings.Split("0123456789¹²³", "")
 
 func checkPart(part string) error {
+	if len(part) > maxPart {
+		return fmt.Errorf("%w: name of %d bytes", ErrUnsafe, len(part))
+	}
 	if strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") {
 		return fmt.Errorf("%w: name ends in a dot or space", ErrUnsafe)
 	}
 	base, _, _ := strings.Cut(strings.ToUpper(part), ".")
 	base = strings.TrimRight(base, " ")
 	switch base {
-	case "CON", "PRN", "AUX", "NUL":
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
 		return fmt.Errorf("%w: %s is a reserved name on Windows", ErrUnsafe, part)
 	}
 	if port, ok := strings.CutPrefix(strings.Replace(base, "LPT", "COM", 1), "COM"); ok && slices.Contains(ports, port) {

@@ -21,6 +21,15 @@ type ctx = context.Context
 
 func archive(t testing.TB, headers ...*tar.Header) []byte {
 	t.Helper()
+	b, err := tarGzip(headers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// tarGzip writes entries filled with zeros.
+func tarGzip(headers ...*tar.Header) ([]byte, error) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
@@ -29,16 +38,14 @@ func archive(t testing.TB, headers ...*tar.Header) []byte {
 			h.Mode = 0o644
 		}
 		if err := w.WriteHeader(h); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		if _, err := io.CopyN(w, zeros{}, h.Size); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	if err := errors.Join(w.Close(), z.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	err := errors.Join(w.Close(), z.Close())
+	return b.Bytes(), err
 }
 
 type zeros struct{}
@@ -49,45 +56,48 @@ func file(name string) *tar.Header { return &tar.Header{Typeflag: tar.TypeReg, N
 
 func TestUnpackRefuses(t *testing.T) {
 	for name, list := range map[string][]*tar.Header{
-		"absolute":          {file("/etc/passwd")},
-		"dot dot":           {file("../x")},
-		"dot dot inside":    {file("a/../../x")},
-		"unclean":           {file("a//b")},
-		"current folder":    {file("./a")},
-		"backslash":         {file(`a\b`)},
-		"drive letter":      {file("c:x")},
-		"stream":            {file("a:b")},
-		"symbolic link":     {{Typeflag: tar.TypeSymlink, Name: "l", Linkname: "/etc/passwd"}},
-		"hard link":         {file("a"), {Typeflag: tar.TypeLink, Name: "l", Linkname: "a"}},
-		"device":            {{Typeflag: tar.TypeChar, Name: "d"}},
-		"pipe":              {{Typeflag: tar.TypeFifo, Name: "p"}},
-		"setuid":            {{Typeflag: tar.TypeReg, Name: "s", Mode: 0o4755}},
-		"setgid folder":     {{Typeflag: tar.TypeDir, Name: "s/", Mode: 0o2755}},
-		"name twice":        {file("a"), file("a")},
-		"case twice":        {file("a"), file("A")},
-		"folder case":       {file("a/x"), file("A/y")},
-		"file then folder":  {file("a"), file("a/b")},
-		"folder then file":  {file("a/b"), file("a")},
-		"sharp s":           {file("ſ"), file("s")},
-		"reserved":          {file("con")},
-		"reserved with dot": {file("a/NUL.txt")},
-		"reserved number":   {file("com1.log")},
-		"trailing dot":      {file("a./b")},
-		"trailing space":    {file("a ")},
-		"control character": {file("a\x01b")},
-		"line break":        {file("a\nb")},
-		"bidi override":     {file("a\u202eb")},
-		"zero width":        {file("a\u200bb")},
-		"long path":         {file(strings.Repeat("a", 401))},
-		"long by folders":   {file(strings.Repeat("a/", 300) + "b")},
-		"not UTF-8":         {file("a\xff")},
-		"reserved, space":   {file("con .txt")},
-		"reserved, raised":  {file("lpt³")},
-		"folders of a path": {file("1/2/3/4/5/6")},
-		"folders of many":   {file("1/2/3"), file("4/5/6")},
-		"too many files":    {file("1"), file("2"), file("3"), file("4"), file("5"), file("6")},
-		"too many bytes":    {{Typeflag: tar.TypeReg, Name: "big", Size: 2000}},
-		"bytes together":    {{Typeflag: tar.TypeReg, Name: "x", Size: 600}, {Typeflag: tar.TypeReg, Name: "y", Size: 600}},
+		"absolute":           {file("/etc/passwd")},
+		"dot dot":            {file("../x")},
+		"dot dot inside":     {file("a/../../x")},
+		"unclean":            {file("a//b")},
+		"current folder":     {file("./a")},
+		"backslash":          {file(`a\b`)},
+		"drive letter":       {file("c:x")},
+		"stream":             {file("a:b")},
+		"symbolic link":      {{Typeflag: tar.TypeSymlink, Name: "l", Linkname: "/etc/passwd"}},
+		"hard link":          {file("a"), {Typeflag: tar.TypeLink, Name: "l", Linkname: "a"}},
+		"device":             {{Typeflag: tar.TypeChar, Name: "d"}},
+		"pipe":               {{Typeflag: tar.TypeFifo, Name: "p"}},
+		"setuid":             {{Typeflag: tar.TypeReg, Name: "s", Mode: 0o4755}},
+		"setgid folder":      {{Typeflag: tar.TypeDir, Name: "s/", Mode: 0o2755}},
+		"name twice":         {file("a"), file("a")},
+		"case twice":         {file("a"), file("A")},
+		"folder case":        {file("a/x"), file("A/y")},
+		"file then folder":   {file("a"), file("a/b")},
+		"folder then file":   {file("a/b"), file("a")},
+		"sharp s":            {file("ſ"), file("s")},
+		"reserved":           {file("con")},
+		"reserved with dot":  {file("a/NUL.txt")},
+		"reserved number":    {file("com1.log")},
+		"trailing dot":       {file("a./b")},
+		"trailing space":     {file("a ")},
+		"control character":  {file("a\x01b")},
+		"line break":         {file("a\nb")},
+		"bidi override":      {file("a\u202eb")},
+		"zero width":         {file("a\u200bb")},
+		"input of Windows":   {file("conin$")},
+		"long name":          {file(strings.Repeat("a", 256))},
+		"folder, third case": {{Typeflag: tar.TypeDir, Name: "A/"}, {Typeflag: tar.TypeDir, Name: "a/"}},
+		"long path":          {file(strings.Repeat("a", 401))},
+		"long by folders":    {file(strings.Repeat("a/", 300) + "b")},
+		"not UTF-8":          {file("a\xff")},
+		"reserved, space":    {file("con .txt")},
+		"reserved, raised":   {file("lpt³")},
+		"folders of a path":  {file("1/2/3/4/5/6")},
+		"folders of many":    {file("1/2/3"), file("4/5/6")},
+		"too many files":     {file("1"), file("2"), file("3"), file("4"), file("5"), file("6")},
+		"too many bytes":     {{Typeflag: tar.TypeReg, Name: "big", Size: 2000}},
+		"bytes together":     {{Typeflag: tar.TypeReg, Name: "x", Size: 600}, {Typeflag: tar.TypeReg, Name: "y", Size: 600}},
 	} {
 		b := archive(t, list...)
 		dir := t.TempDir()

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -109,7 +110,7 @@ func findPackage(ctx context.Context, b artifact.Blobs, im *artifact.Image, c re
 }
 
 func payload(ctx context.Context, b through, d artifact.Descriptor, p Progress, report func(Progress)) (Progress, error) {
-	if r, err := b.into.Open(ctx, d); err == nil {
+	if r, err := b.kept(ctx, d); err == nil {
 		p.Done, p.Cached = p.Size, true
 		return p, r.Close()
 	}
@@ -147,8 +148,31 @@ type through struct {
 	into store.Store
 }
 
+// remover is a store that can drop bytes.
+type remover interface {
+	Remove(artifact.Descriptor) error
+}
+
+// kept opens what the store has of d. Bytes that went bad there since they were put
+// are removed and count as missing: otherwise nothing that needs them could ever be
+// installed again.
+func (t through) kept(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
+	r, err := t.into.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	_, bad := io.Copy(io.Discard, artifact.Verify(r, d))
+	if err := r.Close(); err != nil {
+		return nil, err
+	}
+	if rm, ok := t.into.(remover); ok && errors.Is(bad, artifact.ErrDigest) {
+		return nil, errors.Join(bad, rm.Remove(d))
+	}
+	return t.into.Open(ctx, d)
+}
+
 func (t through) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
-	if r, err := t.into.Open(ctx, d); err == nil {
+	if r, err := t.kept(ctx, d); err == nil {
 		return r, nil
 	}
 	r, err := t.from.Open(ctx, d)

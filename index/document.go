@@ -116,6 +116,7 @@ func (p *Plugin) Bytes() ([]byte, error) {
 		return nil, err
 	}
 	for _, r := range p.Releases {
+		start := b.Len()
 		// Written by hand because Encode would compact and escape raw bytes.
 		b.WriteString(`{"r":`)
 		b.Write(r.Raw)
@@ -125,6 +126,9 @@ func (p *Plugin) Bytes() ([]byte, error) {
 		}
 		b.Truncate(b.Len() - 1)
 		b.WriteString("}\n")
+		if n := b.Len() - start; n > maxLine {
+			return nil, fmt.Errorf("%w: %s %s takes %d bytes, more than the limit of %d", ErrDocument, p.ID, r.Version, n, maxLine)
+		}
 	}
 	if b.Len() > MaxDocument || len(p.Releases) > MaxReleases {
 		return nil, fmt.Errorf("%w: %s has %d bytes and %d releases, limits are %d and %d", ErrDocument, p.ID, b.Len(), len(p.Releases), MaxDocument, MaxReleases)

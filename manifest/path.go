@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,6 +41,9 @@ func badInPath(r rune) bool {
 	return strings.ContainsRune(`\:*?"<>|`, r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 
+// devices are names that Windows opens as something else than a file.
+var devices = []string{"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+
 func checkPathPart(part string) error {
 	if len(part) > maxPathPart {
 		return fmt.Errorf("a name of %d bytes, more than the limit of %d", len(part), maxPathPart)
@@ -49,7 +53,7 @@ func checkPathPart(part string) error {
 	}
 	base, _, _ := strings.Cut(strings.ToUpper(part), ".")
 	base = strings.TrimRight(base, " ")
-	device := base == "CON" || base == "PRN" || base == "AUX" || base == "NUL"
+	device := slices.Contains(devices, base)
 	if port, ok := strings.CutPrefix(strings.Replace(base, "LPT", "COM", 1), "COM"); ok {
 		// Windows also takes superscript digits for port numbers.
 		device = port != "" && strings.Trim(port, "0123456789¹²³") == "" && utf8.RuneCountInString(port) == 1

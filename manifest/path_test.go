@@ -8,7 +8,7 @@ import (
 
 func TestPaths(t *testing.T) {
 	for _, s := range []string{
-		"a", "a/b.c", ".hidden", "a..b", "docs/read me.txt", "über/世界.txt", "console", "com", "com10", "lpt", "auxiliary/null",
+		"a", "a/b.c", ".hidden", "a..b", "docs/read me.txt", "über/世界.txt", "console", "com", "com10", "lpt", "auxiliary/null", "com¹0", "lpt⁴", "xcon", "conin", "a.con",
 		"a/" + strings.Repeat("b", 200),
 	} {
 		if err := checkPath(s); err != nil {
@@ -41,6 +41,10 @@ func TestPaths(t *testing.T) {
 		"nul.tar.gz":                    "reserved name",
 		"con .txt":                      "reserved name",
 		"LPT1/x":                        "reserved name",
+		"conin$":                        "reserved name",
+		"CONOUT$.log":                   "reserved name",
+		"com³":                          "reserved name",
+		"lpt² .x":                       "reserved name",
 		"com0":                          "reserved name",
 		"COM¹.txt":                      "reserved name",
 		"a/" + strings.Repeat("b", 201): "a name of 201 bytes",

@@ -40,6 +40,9 @@ type changeResult struct {
 func (u user) change(flags *changeFlags, make func(args []string) (plugstead.Change, error)) func(*cobra.Command, []string) error {
 	return u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
 		begin := time.Now()
+		if flags.wait <= 0 {
+			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "--wait %s: want a time, for example 30s", flags.wait)
+		}
 		ch, err := make(args)
 		if err != nil {
 			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
@@ -48,7 +51,7 @@ func (u user) change(flags *changeFlags, make func(args []string) (plugstead.Cha
 		if err != nil {
 			return cmdline.Outcome{}, err
 		}
-		r := changeResult{Lines: p.Changes(), Seconds: time.Since(begin).Seconds()}
+		r := changeResult{Lines: append([]update.Line{}, p.Changes()...), Seconds: time.Since(begin).Seconds()}
 		if g != nil {
 			r.Generation = g.Number
 		}

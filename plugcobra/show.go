@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -22,7 +24,7 @@ func table(w io.Writer, head string, rows func(add func(cells ...any))) {
 	rows(func(cells ...any) {
 		line := make([]string, len(cells))
 		for i, x := range cells {
-			line[i] = strings.ReplaceAll(cmdline.Printable(fmt.Sprint(x)), "\n", " ")
+			line[i] = cmdline.Line(fmt.Sprint(x))
 		}
 		fmt.Fprintln(t, strings.TrimRight(strings.Join(line, "\t"), "\t"))
 	})
@@ -35,6 +37,9 @@ func (u user) search() *cobra.Command {
 		Use: "search [WORD…]", Short: "Find plugins in the registry",
 		Long: "Find plugins whose name, summary or keywords have all words.\n\nEffect: read-only.",
 		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
+			if q.Limit < 1 || q.Limit > index.MaxLimit {
+				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "--limit %d: want a number from 1 to %d", q.Limit, index.MaxLimit)
+			}
 			q.Text = strings.Join(args, " ")
 			hits := []index.Hit{}
 			for x, err := range h.Search(c.Context(), q) {
@@ -107,12 +112,16 @@ func (u user) info() *cobra.Command {
 }
 
 func makeInfo(doc *index.Plugin, g *plugstead.Generation) infoResult {
-	r := infoResult{ID: doc.ID, Summary: doc.Summary, License: doc.License, Versions: []infoVersion{}}
+	r := infoResult{
+		ID: doc.ID, Summary: doc.Summary, License: doc.License, Versions: []infoVersion{},
+		Provides: []manifest.PointRef{}, Requires: []manifest.Need{}, Capabilities: []manifest.Capability{},
+	}
 	if rec, ok := g.Find(doc.ID); ok {
 		r.Installed = &rec.Manifest.Version
 	}
 	if l, ok := doc.Latest(); ok {
-		r.Latest, r.Provides, r.Requires, r.Host, r.Capabilities = &l.Version, l.Provides, l.Requires, l.Host, l.Capabilities
+		r.Latest, r.Host = &l.Version, l.Host
+		r.Provides, r.Requires, r.Capabilities = append(r.Provides, l.Provides...), append(r.Requires, l.Requires...), append(r.Capabilities, l.Capabilities...)
 	}
 	for i := len(doc.Releases) - 1; i >= 0; i-- {
 		rel := &doc.Releases[i]
@@ -129,9 +138,9 @@ func makeInfo(doc *index.Plugin, g *plugstead.Generation) infoResult {
 }
 
 func (r infoResult) show(w io.Writer) {
-	fmt.Fprintf(w, "%s  %s\n", r.ID, cmdline.Printable(r.Summary))
+	fmt.Fprintf(w, "%s  %s\n", r.ID, cmdline.Line(r.Summary))
 	line := func(name string, value any) {
-		fmt.Fprintf(w, "  %-10s %s\n", name, cmdline.Printable(fmt.Sprint(value)))
+		fmt.Fprintf(w, "  %-10s %s\n", name, cmdline.Line(fmt.Sprint(value)))
 	}
 	if r.License != "" {
 		line("licence", r.License)
@@ -142,8 +151,8 @@ func (r infoResult) show(w io.Writer) {
 	for _, p := range r.Provides {
 		line("provides", p)
 	}
-	for app, rng := range r.Host {
-		line("host", app+" "+rng.String())
+	for _, app := range slices.Sorted(maps.Keys(r.Host)) {
+		line("host", app+" "+r.Host[app].String())
 	}
 	for _, n := range r.Requires {
 		line("requires", fmt.Sprintf("%s %s", n.ID, n.Range))
@@ -183,7 +192,7 @@ func (u user) list() *cobra.Command {
 			rows := []listed{}
 			for _, r := range g.Records {
 				l, _ := g.Lock.Find(r.ID)
-				row := listed{ID: r.ID, Version: r.Manifest.Version, Runtime: r.Runtime, Because: l.Because, Source: l.Source}
+				row := listed{ID: r.ID, Version: r.Manifest.Version, Runtime: r.Runtime, Because: append([]string{}, l.Because...), Source: l.Source}
 				for _, w := range g.Lock.Requests {
 					row.Requested = row.Requested || w.ID == r.ID
 				}
@@ -229,7 +238,11 @@ func (u user) outdated() *cobra.Command {
 						if o.Yanked != "" {
 							why = strings.TrimPrefix(why+"; installed version is yanked: "+o.Yanked, "; ")
 						}
-						add(o.ID, o.Installed, o.Wanted, o.Latest, why)
+						latest := "none"
+						if !o.Latest.IsZero() {
+							latest = o.Latest.String()
+						}
+						add(o.ID, o.Installed, o.Wanted, latest, why)
 					}
 				})
 				if pending > 0 {

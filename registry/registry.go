@@ -152,14 +152,14 @@ func Publish(old *index.Plugin, r *Release) (*index.Plugin, error) {
 	p := &index.Plugin{Header: r.Header}
 	if old != nil {
 		p.Releases = append(p.Releases, old.Releases...)
-		if latest, ok := old.Latest(); ok && latest.Version.Compare(r.Version) > 0 {
-			p.Header = old.Header // an older line does not rewrite the summary
-		}
 	}
 	if _, ok := p.Find(r.Version); ok {
 		return nil, ErrBound
 	}
 	p.Releases = append(p.Releases, r.Release)
+	if latest, ok := p.Latest(); old != nil && ok && latest.Version != r.Version {
+		p.Header = old.Header // an older line or a pre-release does not rewrite the summary
+	}
 	return p, nil
 }
 
@@ -192,7 +192,10 @@ var _ artifact.Blobs = RepoBlobs{}
 func (b RepoBlobs) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
 	if IsManifest(d.MediaType) {
 		_, raw, err := b.Backend.Manifest(ctx, b.Repo, string(d.Digest))
-		return newBytes(raw), err
+		if err != nil {
+			return nil, err
+		}
+		return newBytes(raw), nil
 	}
 	r, _, err := b.Backend.OpenBlob(ctx, b.Repo, d.Digest)
 	return r, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/contract"
@@ -152,16 +153,17 @@ func conflict(program string, c *resolve.Failure, err error) *Error {
 	return &Error{"E0202", info, err}
 }
 
-// Printable keeps text that strangers wrote from steering a terminal: control
-// characters other than line breaks become spaces.
+// Printable keeps text that strangers wrote from steering a terminal: what cannot be
+// seen becomes a space, other than line breaks.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case r < ' ', r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		if r != '\n' && !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
 	}, s)
 }
+
+// Line is Printable for text that belongs on one line: with a line break in it, it
+// would pass for something that the program says.
+func Line(s string) string { return strings.ReplaceAll(Printable(s), "\n", " ") }

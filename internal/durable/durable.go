@@ -43,6 +43,12 @@ func CreateFrom(path string, perm fs.FileMode, fill func(io.Writer) error) error
 	return publish(path, perm, fill, create)
 }
 
+// WriteFrom replaces path with what fill writes, or creates it. An error of fill
+// changes nothing.
+func WriteFrom(path string, perm fs.FileMode, fill func(io.Writer) error) error {
+	return publish(path, perm, fill, replace)
+}
+
 func writeBytes(b []byte) func(io.Writer) error {
 	return func(w io.Writer) error {
 		_, err := w.Write(b)

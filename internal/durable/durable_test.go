@@ -138,3 +138,19 @@ func TestSweepRemovesOnlyTemporaries(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestWriteFromReplacesWhole(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	for _, s := range []string{"one", "three"} {
+		if err := durable.WriteFrom(path, 0o644, func(w io.Writer) error { _, err := io.WriteString(w, s); return err }); err != nil || read(t, path) != s {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	broken := errors.New("broken")
+	err := durable.WriteFrom(path, 0o644, func(w io.Writer) error { io.WriteString(w, "half"); return broken })
+	if !errors.Is(err, broken) || read(t, path) != "three" {
+		t.Fatalf("%v, and the file is %q", err, read(t, path))
+	}
+	onlyEntry(t, dir, "a")
+}

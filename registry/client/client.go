@@ -189,6 +189,9 @@ func (c *Client) search(ctx context.Context, q index.Query) ([]index.Hit, error)
 		if _, err := manifest.ParseID(string(h.ID)); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
 		}
+		if h.Version.IsZero() {
+			return nil, fmt.Errorf("%w: %s without a version", ErrProtocol, h.ID)
+		}
 		x.Hits[i].Summary = printable(h.Summary)
 	}
 	return x.Hits, nil

@@ -7,6 +7,7 @@
 package disk
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -126,14 +127,21 @@ func (s *Store) Put(ctx context.Context, d artifact.Descriptor, r io.Reader) err
 	if err := d.Check(); err != nil {
 		return err
 	}
-	if s.Has(d) {
-		return ctx.Err()
+	if err := ctx.Err(); err != nil || s.Has(d) {
+		return err
 	}
-	err := durable.CreateFrom(s.path(d.Digest), 0o644, func(w io.Writer) error {
+	if err := durable.MkdirAll(filepath.Dir(s.path(d.Digest)), 0o755); err != nil {
+		return fmt.Errorf("put %s: %w", d.Digest.Short(), err)
+	}
+	write := durable.CreateFrom
+	if _, err := os.Lstat(s.path(d.Digest)); err == nil {
+		write = durable.WriteFrom // it has another size: damaged since it was put
+	}
+	err := write(s.path(d.Digest), 0o644, func(w io.Writer) error {
 		_, err := io.Copy(w, artifact.Verify(r, d))
 		return err
 	})
-	if err != nil && !errors.Is(err, durable.ErrExist) {
+	if err != nil && !(errors.Is(err, durable.ErrExist) && s.Has(d)) { // another put was faster
 		return fmt.Errorf("put %s: %w", d.Digest.Short(), err)
 	}
 	return nil
@@ -158,13 +166,29 @@ func (s *Store) Sweep() error {
 }
 
 type layoutIndex struct {
-	SchemaVersion int                   `json:"schemaVersion"`
-	MediaType     string                `json:"mediaType"`
-	Manifests     []artifact.Descriptor `json:"manifests"`
+	SchemaVersion int               `json:"schemaVersion"`
+	MediaType     string            `json:"mediaType"`
+	Manifests     []entry           `json:"manifests"`
+	Annotations   map[string]string `json:"annotations,omitempty"`
 }
 
+// entry is a descriptor with its bytes: what other tools wrote is kept as it is.
+type entry struct {
+	artifact.Descriptor
+	raw json.RawMessage
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *entry) UnmarshalJSON(b []byte) error {
+	e.raw = bytes.Clone(b)
+	return strictjson.Unmarshal(b, &e.Descriptor, strictjson.Limits{Size: maxIndex, Depth: 16, AllowUnknown: true})
+}
+
+// MarshalJSON implements json.Marshaler.
+func (e entry) MarshalJSON() ([]byte, error) { return e.raw, nil }
+
 func (s *Store) readIndex() (layoutIndex, error) {
-	x := layoutIndex{SchemaVersion: 2, MediaType: artifact.MediaIndex, Manifests: []artifact.Descriptor{}}
+	x := layoutIndex{SchemaVersion: 2, MediaType: artifact.MediaIndex, Manifests: []entry{}}
 	b, err := os.ReadFile(filepath.Join(s.dir, indexFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return x, nil
@@ -203,8 +227,12 @@ func (s *Store) Tag(ctx context.Context, name, tag string, d artifact.Descriptor
 		return nil
 	}
 	d.Annotations = map[string]string{refName: ref}
-	x.Manifests = append(x.Manifests, d)
-	slices.SortFunc(x.Manifests, func(a, b artifact.Descriptor) int {
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	x.Manifests = append(x.Manifests, entry{d, raw})
+	slices.SortStableFunc(x.Manifests, func(a, b entry) int {
 		return cmp.Compare(a.Annotations[refName], b.Annotations[refName])
 	})
 	b, err := json.Marshal(x)
@@ -237,12 +265,13 @@ func (s *Store) Tags(ctx context.Context) iter.Seq2[store.Tagged, error] {
 		}
 		var out []store.Tagged
 		for _, m := range x.Manifests {
-			name, tag, ok := strings.Cut(m.Annotations[refName], ":")
-			if !ok {
+			ref := m.Annotations[refName]
+			i := strings.LastIndexByte(ref, ':') // a name may begin with HOST:PORT
+			if i < 0 {
 				continue
 			}
 			m.Annotations = nil
-			out = append(out, store.Tagged{Name: name, Tag: tag, Descriptor: m})
+			out = append(out, store.Tagged{Name: ref[:i], Tag: ref[i+1:], Descriptor: m.Descriptor})
 		}
 		slices.SortFunc(out, func(a, b store.Tagged) int {
 			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Tag, b.Tag))

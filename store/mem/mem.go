@@ -48,8 +48,8 @@ func (s *Store) Put(ctx context.Context, d artifact.Descriptor, r io.Reader) err
 	s.mu.RLock()
 	_, have := s.blobs[d.Digest]
 	s.mu.RUnlock()
-	if have {
-		return ctx.Err()
+	if err := ctx.Err(); err != nil || have {
+		return err
 	}
 	b, err := io.ReadAll(artifact.Verify(r, d))
 	if err != nil {
