@@ -60,7 +60,7 @@ func pushTo(ctx context.Context, args []string, open func(manifest.ID) (publish.
 	if len(args) > 0 {
 		dir = args[0]
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := openFolder(dir)
 	if err != nil {
 		return packed{}, err
 	}
@@ -81,6 +81,22 @@ func pushTo(ctx context.Context, args []string, open func(manifest.ID) (publish.
 	return r, publish.Push(ctx, t, p, o)
 }
 
+// openFolder opens the folder of a plugin. It looks before it opens: to open a named
+// pipe is to wait for whoever writes to it.
+func openFolder(dir string) (root *os.Root, err error) {
+	st, err := os.Stat(dir)
+	if err == nil && !st.IsDir() {
+		err = fmt.Errorf("%s: not a folder", dir)
+	}
+	if err == nil {
+		root, err = os.OpenRoot(dir)
+	}
+	if err != nil {
+		return nil, cmdline.New("E0102", "name a folder with a plugin.yaml in it", "%w", err)
+	}
+	return root, nil
+}
+
 // packError gives a code to files that cannot be packed.
 func packError(err error) error {
 	if e := cmdline.Explain("plugstead", err); e.Code != "E0000" {
@@ -96,6 +112,9 @@ func packCommand() *cobra.Command {
 		Long: "Pack a plugin folder. The result is an OCI image layout from which plugins can be installed. Packing is reproducible.\n\nEffect: writes --out.",
 		Args: cmdline.Args(cobra.MaximumNArgs(1)),
 		RunE: cmdline.Run(func(c *cobra.Command, args []string) (cmdline.Outcome, error) {
+			if out == "" {
+				return cmdline.Outcome{}, usage(c, "--out: want the path of a folder")
+			}
 			r, err := pushTo(c.Context(), args, func(manifest.ID) (publish.Target, error) { return disk.Open(out) })
 			if err != nil {
 				return cmdline.Outcome{}, err
@@ -134,7 +153,11 @@ func publishCommand() *cobra.Command {
 
 // target opens a registry or a folder for one plugin.
 func target(to string, id manifest.ID) (publish.Target, error) {
-	if to != "" && !isAddress(to) {
+	address, err := client.IsAddress(to)
+	if err != nil {
+		return nil, err
+	}
+	if to != "" && !address {
 		return disk.Open(to)
 	}
 	c, err := registryClient(to)
@@ -144,16 +167,9 @@ func target(to string, id manifest.ID) (publish.Target, error) {
 	return c.Target(id), nil
 }
 
-func isAddress(s string) bool {
-	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
-}
-
 func registryClient(to string) (*client.Client, error) {
 	if to == "" {
 		return nil, fmt.Errorf("publish: %w", fetch.ErrNoSource)
-	}
-	if !isAddress(to) {
-		return nil, cmdline.New("E0001", "give the address of a registry", "%s is not the address of a registry", to)
 	}
 	return client.New(to, client.Options{Token: os.Getenv(envToken)})
 }
