@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +40,9 @@ func (u user) change(flags *changeFlags, make func(args []string) (plugstead.Cha
 	return u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
 		begin := time.Now()
 		ch, err := make(args)
+		if err == nil && flags.wait < 0 {
+			err = fmt.Errorf("--wait %s: want no less than 0", flags.wait)
+		}
 		if err != nil {
 			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
 		}
@@ -81,26 +83,21 @@ func showChange(w io.Writer, undo string, r changeResult, dryRun bool) {
 	if len(r.Lines) == 0 {
 		fmt.Fprintln(w, "no plugin changes, only what is asked for")
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, l := range r.Lines {
-		version := l.To.String()
-		switch l.Do {
-		case update.Update, update.Downgrade:
-			version = l.From.String() + " -> " + l.To.String()
-		case update.Remove:
-			version = l.From.String()
+	table(w, "", func(add func(...any)) {
+		for _, l := range r.Lines {
+			version, size, reason := l.To.String(), cmdline.Bytes(l.Size), ""
+			switch l.Do {
+			case update.Update, update.Downgrade:
+				version = l.From.String() + " -> " + l.To.String()
+			case update.Remove:
+				version, size = l.From.String(), ""
+			}
+			if !slices.Contains(l.Because, resolve.You) && len(l.Because) > 0 {
+				reason = "needed by " + strings.Join(l.Because, ", ")
+			}
+			add(past(l.Do, dryRun), l.ID, version, l.Runtime, size, reason)
 		}
-		reason := ""
-		if !slices.Contains(l.Because, resolve.You) && len(l.Because) > 0 {
-			reason = "needed by " + strings.Join(l.Because, ", ")
-		}
-		size := ""
-		if l.Do != update.Remove {
-			size = l.Runtime + "\t" + cmdline.Bytes(l.Size)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", past(l.Do, dryRun), l.ID, version, size, reason)
-	}
-	t.Flush()
+	})
 	for _, l := range r.Lines {
 		for _, a := range l.Asks {
 			fmt.Fprintf(w, "%s asks to %s\n", l.ID, manifest.Capability(a).Describe())

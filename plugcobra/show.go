@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -16,19 +18,6 @@ import (
 	"github.com/plugstead/plugstead/version"
 )
 
-func table(w io.Writer, head string, rows func(add func(cells ...any))) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, head)
-	rows(func(cells ...any) {
-		line := make([]string, len(cells))
-		for i, x := range cells {
-			line[i] = strings.ReplaceAll(cmdline.Printable(fmt.Sprint(x)), "\n", " ")
-		}
-		fmt.Fprintln(t, strings.TrimRight(strings.Join(line, "\t"), "\t"))
-	})
-	t.Flush()
-}
-
 func (u user) search() *cobra.Command {
 	var q index.Query
 	c := &cobra.Command{
@@ -36,6 +25,9 @@ func (u user) search() *cobra.Command {
 		Long: "Find plugins whose name, summary or keywords have all words.\n\nEffect: read-only.",
 		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
 			q.Text = strings.Join(args, " ")
+			if err := checkQuery(q); err != nil {
+				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
+			}
 			hits := []index.Hit{}
 			for x, err := range h.Search(c.Context(), q) {
 				if err != nil {
@@ -58,8 +50,29 @@ func (u user) search() *cobra.Command {
 	}
 	c.Flags().StringVar(&q.Point, "at", "", "only plugins for this extension point")
 	c.Flags().StringVar(&q.Runtime, "runtime", "", "only plugins with this runtime")
-	c.Flags().IntVar(&q.Limit, "limit", index.DefaultLimit, "how many at the most")
+	c.Flags().IntVar(&q.Limit, "limit", index.DefaultLimit, fmt.Sprintf("how many at the most, up to %d", index.MaxLimit))
 	return c
+}
+
+// maxText is how many bytes of words a registry takes.
+const maxText = 200
+
+// checkQuery refuses what could find nothing, so that a typing mistake does not look
+// like an empty registry.
+func checkQuery(q index.Query) error {
+	switch {
+	case len(q.Text) > maxText || !utf8.ValidString(q.Text):
+		return fmt.Errorf("words: want at most %d bytes of text", maxText)
+	case q.Limit < 1 || q.Limit > index.MaxLimit:
+		return fmt.Errorf("--limit %d: want 1 to %d", q.Limit, index.MaxLimit)
+	case q.Runtime != "" && q.Runtime != manifest.RuntimeWasm && q.Runtime != manifest.RuntimeProcess:
+		return fmt.Errorf("--runtime %q: want %s or %s", q.Runtime, manifest.RuntimeWasm, manifest.RuntimeProcess)
+	case q.Point != "":
+		if err := manifest.CheckPointID(q.Point); err != nil {
+			return fmt.Errorf("--at: %w", err)
+		}
+	}
+	return nil
 }
 
 // infoResult is the JSON result of info.
@@ -107,12 +120,18 @@ func (u user) info() *cobra.Command {
 }
 
 func makeInfo(doc *index.Plugin, g *plugstead.Generation) infoResult {
-	r := infoResult{ID: doc.ID, Summary: doc.Summary, License: doc.License, Versions: []infoVersion{}}
+	r := infoResult{
+		ID: doc.ID, Summary: doc.Summary, License: doc.License, Versions: []infoVersion{},
+		Provides: []manifest.PointRef{}, Requires: []manifest.Need{}, Capabilities: []manifest.Capability{},
+	}
 	if rec, ok := g.Find(doc.ID); ok {
 		r.Installed = &rec.Manifest.Version
 	}
 	if l, ok := doc.Latest(); ok {
-		r.Latest, r.Provides, r.Requires, r.Host, r.Capabilities = &l.Version, l.Provides, l.Requires, l.Host, l.Capabilities
+		r.Latest, r.Host = &l.Version, l.Host
+		r.Provides = append(r.Provides, l.Provides...)
+		r.Requires = append(r.Requires, l.Requires...)
+		r.Capabilities = append(r.Capabilities, l.Capabilities...)
 	}
 	for i := len(doc.Releases) - 1; i >= 0; i-- {
 		rel := &doc.Releases[i]
@@ -142,8 +161,8 @@ func (r infoResult) show(w io.Writer) {
 	for _, p := range r.Provides {
 		line("provides", p)
 	}
-	for app, rng := range r.Host {
-		line("host", app+" "+rng.String())
+	for _, app := range slices.Sorted(maps.Keys(r.Host)) {
+		line("host", app+" "+r.Host[app].String())
 	}
 	for _, n := range r.Requires {
 		line("requires", fmt.Sprintf("%s %s", n.ID, n.Range))
@@ -223,6 +242,10 @@ func (u user) outdated() *cobra.Command {
 				}
 			}
 			out := cmdline.Outcome{Result: list, Text: func(w io.Writer) {
+				if len(list) == 0 {
+					fmt.Fprintln(w, "no plugins are installed")
+					return
+				}
 				table(w, "NAME\tINSTALLED\tWANTED\tLATEST\tWHY NOT LATEST", func(add func(...any)) {
 					for _, o := range list {
 						why := o.WhyNot
