@@ -126,9 +126,8 @@ func (u user) install() *cobra.Command {
 	var f changeFlags
 	c := &cobra.Command{
 		Use: "install NAME[@RANGE]…", Short: "Install plugins and everything they require",
-		Long:    "Install plugins and everything they require, as one change: all of it or nothing.\n\nEffect: changes the installed set.",
-		Example: "install acme/hello\ninstall 'acme/hello@^1.2'",
-		Args:    cmdline.Args(cobra.MinimumNArgs(1)),
+		Long: "Install plugins and everything they require, as one change: all of it or nothing.\n\nEffect: changes the installed set.",
+		Args: cmdline.Args(cobra.MinimumNArgs(1)),
 		RunE: u.change(&f, func(args []string) (ch plugstead.Change, err error) {
 			for _, s := range args {
 				w, err := resolve.ParseWish(s)
@@ -140,6 +139,7 @@ func (u user) install() *cobra.Command {
 			return ch, nil
 		}),
 	}
+	cmdline.Examples(c, "acme/hello", "'acme/hello@^1.2'")
 	f.add(c)
 	return c
 }

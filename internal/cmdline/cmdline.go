@@ -170,6 +170,24 @@ func Group(c *cobra.Command) *cobra.Command {
 	return c
 }
 
+// Examples adds examples to the help of c: the words behind its own name, one example
+// a string. They are shown as a user types them, wherever c is mounted; a command that
+// has to be told the application gets --app.
+func Examples(c *cobra.Command, words ...string) {
+	c.SetHelpFunc(func(c *cobra.Command, args []string) {
+		var lines []string
+		for _, w := range words {
+			line := "  " + c.CommandPath() + " "
+			if c.Flags().Lookup("app") != nil {
+				line += "--app acme "
+			}
+			lines = append(lines, line+w)
+		}
+		c.Example = strings.Join(lines, "\n")
+		c.Root().HelpFunc()(c, args)
+	})
+}
+
 // Args wraps a check of arguments so that its error is a usage error.
 func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {

@@ -152,6 +152,28 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+func TestExamples(t *testing.T) {
+	c, out := root(nil)
+	install, _, err := c.Find([]string{"plugin", "install"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmdline.Examples(install, "acme/a", "'acme/a@^1'")
+	for i, want := range []string{
+		"  prog plugin install acme/a\n  prog plugin install 'acme/a@^1'\n",
+		"  prog plugin install --app acme acme/a\n  prog plugin install --app acme 'acme/a@^1'\n",
+	} {
+		if i == 1 {
+			install.Flags().String("app", "", "")
+		}
+		out.Reset()
+		c.SetArgs([]string{"plugin", "install", "--help"})
+		if err := c.Execute(); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%v\n%s\nwant %s", err, out, want)
+		}
+	}
+}
+
 func TestExplain(t *testing.T) {
 	e := cmdline.Explain("folio plugin", fmt.Errorf("x: %w", index.ErrNotFound))
 	if e.Code != "E0201" || e.Hint != "folio plugin search" || e.Exit() != cmdline.ExitNoSolution || !errors.Is(e, index.ErrNotFound) {

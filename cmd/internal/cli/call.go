@@ -20,9 +20,8 @@ func callCommand(flags *hostFlags) *cobra.Command {
 	var input string
 	c := &cobra.Command{
 		Use: "call NAME POINT.METHOD", Short: "Call one method of an installed plugin",
-		Long:    "Start the installed plugins, call one method with a JSON request and print the answer as JSON.\n\nEffect: runs plugins; changes nothing.",
-		Example: `call --app acme acme/hello acme.dev/greeter.Greet --input '{"name":"Ada"}'`,
-		Args:    cmdline.Args(cobra.ExactArgs(2)),
+		Long: "Start the installed plugins, call one method with a JSON request and print the answer as JSON.\n\nEffect: runs plugins; changes nothing.",
+		Args: cmdline.Args(cobra.ExactArgs(2)),
 		RunE: cmdline.Run(func(c *cobra.Command, args []string) (o cmdline.Outcome, err error) {
 			id, err := manifest.ParseID(args[0])
 			if err != nil {
@@ -47,6 +46,7 @@ func callCommand(flags *hostFlags) *cobra.Command {
 			}}, nil
 		}),
 	}
+	cmdline.Examples(c, `acme/hello acme.dev/greeter.Greet --input '{"name":"Ada"}'`)
 	c.Flags().StringVar(&input, "input", "{}", "request as JSON")
 	return c
 }
