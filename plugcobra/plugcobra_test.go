@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -69,6 +70,7 @@ func TestCommands(t *testing.T) {
 		{"plugin info acme/b --json", `"capabilities": []`},
 		{"plugin list", "no plugins are installed"},
 		{"plugin outdated", "no plugins are installed"},
+		{"plugin history", "there are no generations to go back to"},
 		{"plugin install acme/a@1.0.0 --dry-run", "would install  acme/a  1.0.0"},
 		{"plugin install acme/a@1.0.0", "acme/a asks to read the environment variable HOME"},
 		{"plugin list", "acme/b  1.0.0    wasm     acme/a 1.0.0"},
@@ -154,5 +156,26 @@ func TestErrors(t *testing.T) {
 	}
 	if json.Unmarshal([]byte(out), &x) != nil || x.OK || x.Error.Code != "E0201" || plugcobra.ExitCode(err) != 3 {
 		t.Errorf("%s %v", out, err)
+	}
+}
+
+// TestHistoryTimes has times that other programs can read.
+func TestHistoryTimes(t *testing.T) {
+	s := registrytest.New(t)
+	plugintest.Push(t, s.Client().Target("acme/a"), plugintest.Pack(t, "acme/a", "1.0.0"))
+	run := program(t, s)
+	if out, err := run("plugin install acme/a"); err != nil {
+		t.Fatal(out, err)
+	}
+	out, err := run("plugin history --json")
+	var x struct {
+		Result []struct{ Made time.Time }
+	}
+	if err != nil || json.Unmarshal([]byte(out), &x) != nil || len(x.Result) != 1 || x.Result[0].Made.IsZero() {
+		t.Errorf("%s%v", out, err)
+	}
+	out, err = run("plugin history")
+	if err != nil || !strings.Contains(out, x.Result[0].Made.Format("2006-01-02 15:04:05Z")) {
+		t.Errorf("%s%v", out, err)
 	}
 }

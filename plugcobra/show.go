@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -287,12 +288,16 @@ func (u user) history() *cobra.Command {
 			}
 			rows := []row{}
 			for _, g := range list {
-				rows = append(rows, row{g.Number, g.Made.Format("2006-01-02 15:04:05Z"), g.Why, len(g.Records)})
+				rows = append(rows, row{g.Number, g.Made.UTC().Format(time.RFC3339), g.Why, len(g.Records)})
 			}
 			return cmdline.Outcome{Result: rows, Text: func(w io.Writer) {
+				if len(rows) == 0 {
+					fmt.Fprintln(w, "there are no generations to go back to")
+					return
+				}
 				table(w, "GENERATION\tMADE\tPLUGINS\tWHY", func(add func(...any)) {
 					for _, r := range rows {
-						add(r.Generation, r.Made, r.Plugins, r.Why)
+						add(r.Generation, strings.Replace(r.Made, "T", " ", 1), r.Plugins, r.Why)
 					}
 				})
 			}}, nil

@@ -70,13 +70,30 @@ func Run(f func(c *cobra.Command, args []string) (Outcome, error)) func(*cobra.C
 		if wantsJSON(c) {
 			err = show(c, document{OK: true, Changed: o.Changed, Result: o.Result})
 		} else if o.Text != nil {
-			o.Text(c.OutOrStdout())
+			w := &writer{to: c.OutOrStdout()}
+			o.Text(w)
+			err = w.err
 		}
 		if err == nil && o.Exit != 0 {
 			return Exit(o.Exit)
 		}
 		return err
 	}
+}
+
+// writer remembers the first error, so that a result that got lost, on a full disk for
+// example, is no success.
+type writer struct {
+	to  io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (w *writer) Write(p []byte) (n int, err error) {
+	if w.err == nil {
+		n, w.err = w.to.Write(p)
+	}
+	return n, w.err
 }
 
 // Fail explains an error. With --json it is printed, and an [Exit] comes back.

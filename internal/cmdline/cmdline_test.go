@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -148,6 +150,24 @@ func TestAgain(t *testing.T) {
 		err := c.Execute()
 		if got != want || err == nil || !strings.Contains(err.Error(), "hint: "+strings.Replace(want, "rollback", "list", 1)+"\n") {
 			t.Errorf("%s: %s\n%v\nwant %s", args, got, err, want)
+		}
+	}
+}
+
+// full is a disk with no space left.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestLostOutputIsAFailure(t *testing.T) {
+	for _, flag := range []string{"--json=false", "--json"} {
+		c, _ := root(func() (cmdline.Outcome, error) {
+			return cmdline.Outcome{Result: 1, Text: func(w io.Writer) { fmt.Fprintln(w, "1"); fmt.Fprintln(w, "2") }}, nil
+		})
+		c.SetOut(full{})
+		c.SetArgs([]string{"plugin", "install", "x", flag})
+		if err := c.Execute(); !errors.Is(err, syscall.ENOSPC) || cmdline.ExitCode(err) != cmdline.ExitFailure {
+			t.Errorf("%s: %v", flag, err)
 		}
 	}
 }
