@@ -84,12 +84,17 @@ func userData() (string, error) {
 }
 
 // OpenSource opens a registry by its http or https address, or a folder of packed
-// plugins by its path. An empty text is no source and no error.
+// plugins by its path. An empty text is no source and no error; for an address that no
+// registry can have the error wraps client.ErrAddress.
 func OpenSource(s string) (fetch.Source, error) {
-	switch {
-	case s == "":
+	if s == "" {
 		return nil, nil
-	case len(s) > 7 && (s[:7] == "http://" || s[:8] == "https://"):
+	}
+	address, err := client.IsAddress(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case address:
 		return client.New(s, client.Options{})
 	}
 	return fetch.OpenFolder(s)

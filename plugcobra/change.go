@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,6 +43,9 @@ func (u user) change(flags *changeFlags, make func(args []string) (plugstead.Cha
 			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "--wait %s: want a time, for example 30s", flags.wait)
 		}
 		ch, err := make(args)
+		if err == nil && flags.wait < 0 {
+			err = fmt.Errorf("--wait %s: want no less than 0", flags.wait)
+		}
 		if err != nil {
 			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
 		}
@@ -84,26 +86,21 @@ func showChange(w io.Writer, undo string, r changeResult, dryRun bool) {
 	if len(r.Lines) == 0 {
 		fmt.Fprintln(w, "no plugin changes, only what is asked for")
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, l := range r.Lines {
-		version := l.To.String()
-		switch l.Do {
-		case update.Update, update.Downgrade:
-			version = l.From.String() + " -> " + l.To.String()
-		case update.Remove:
-			version = l.From.String()
+	table(w, "", func(add func(...any)) {
+		for _, l := range r.Lines {
+			version, size, reason := l.To.String(), cmdline.Bytes(l.Size), ""
+			switch l.Do {
+			case update.Update, update.Downgrade:
+				version = l.From.String() + " -> " + l.To.String()
+			case update.Remove:
+				version, size = l.From.String(), ""
+			}
+			if !slices.Contains(l.Because, resolve.You) && len(l.Because) > 0 {
+				reason = "needed by " + strings.Join(l.Because, ", ")
+			}
+			add(past(l.Do, dryRun), l.ID, version, l.Runtime, size, reason)
 		}
-		reason := ""
-		if !slices.Contains(l.Because, resolve.You) && len(l.Because) > 0 {
-			reason = "needed by " + strings.Join(l.Because, ", ")
-		}
-		size := ""
-		if l.Do != update.Remove {
-			size = l.Runtime + "\t" + cmdline.Bytes(l.Size)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", past(l.Do, dryRun), l.ID, version, size, reason)
-	}
-	t.Flush()
+	})
 	for _, l := range r.Lines {
 		for _, a := range l.Asks {
 			fmt.Fprintf(w, "%s asks to %s\n", l.ID, manifest.Capability(a).Describe())
@@ -132,9 +129,8 @@ func (u user) install() *cobra.Command {
 	var f changeFlags
 	c := &cobra.Command{
 		Use: "install NAME[@RANGE]…", Short: "Install plugins and everything they require",
-		Long:    "Install plugins and everything they require, as one change: all of it or nothing.\n\nEffect: changes the installed set.",
-		Example: "install acme/hello\ninstall 'acme/hello@^1.2'",
-		Args:    cmdline.Args(cobra.MinimumNArgs(1)),
+		Long: "Install plugins and everything they require, as one change: all of it or nothing.\n\nEffect: changes the installed set.",
+		Args: cmdline.Args(cobra.MinimumNArgs(1)),
 		RunE: u.change(&f, func(args []string) (ch plugstead.Change, err error) {
 			for _, s := range args {
 				w, err := resolve.ParseWish(s)
@@ -146,6 +142,7 @@ func (u user) install() *cobra.Command {
 			return ch, nil
 		}),
 	}
+	cmdline.Examples(c, "acme/hello", "'acme/hello@^1.2'")
 	f.add(c)
 	return c
 }

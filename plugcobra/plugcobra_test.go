@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -65,7 +66,11 @@ func TestCommands(t *testing.T) {
 		{"plugin search acme", "acme/a  1.1.0    The acme/a plugin"},
 		{"plugin search --at acme.dev/greeter --limit 1", "acme/a"},
 		{"plugin info acme/a", "asks to    read the environment variable HOME"},
+		{"plugin info acme/b --json", `"requires": []`},
+		{"plugin info acme/b --json", `"capabilities": []`},
 		{"plugin list", "no plugins are installed"},
+		{"plugin outdated", "no plugins are installed"},
+		{"plugin history", "there are no generations to go back to"},
 		{"plugin install acme/a@1.0.0 --dry-run", "would install  acme/a  1.0.0"},
 		{"plugin install acme/a@1.0.0", "acme/a asks to read the environment variable HOME"},
 		{"plugin list", "acme/b  1.0.0    wasm     acme/a 1.0.0"},
@@ -131,7 +136,14 @@ func TestErrors(t *testing.T) {
 		"plugin uninstall bad":     {"code: E0001", 2},
 		"plugin rollback":          {"code: E0303", 1},
 		"plugin info bad":          {"code: E0001", 2},
-		"plugin search --at BAD":   {"code: E0405", 1},
+		"plugin search --at BAD":   {"--at: ", 2},
+
+		"plugin search --limit 0":                   {"--limit 0: want 1 to 200", 2},
+		"plugin search --limit 201":                 {"--limit 201: want", 2},
+		"plugin search --runtime cobol":             {`--runtime "cobol": want wasm or process`, 2},
+		"plugin search " + strings.Repeat("x", 201): {"at most 200 bytes", 2},
+		"plugin search a\xff":                       {"of text", 2},
+		"plugin install acme/a --wait -1s":          {"--wait -1s: want", 2},
 	} {
 		if _, err := run(args); err == nil || !strings.Contains(err.Error(), want.text) || plugcobra.ExitCode(err) != want.exit {
 			t.Errorf("%s: %v, exit %d", args, err, plugcobra.ExitCode(err))
@@ -144,5 +156,26 @@ func TestErrors(t *testing.T) {
 	}
 	if json.Unmarshal([]byte(out), &x) != nil || x.OK || x.Error.Code != "E0201" || plugcobra.ExitCode(err) != 3 {
 		t.Errorf("%s %v", out, err)
+	}
+}
+
+// TestHistoryTimes has times that other programs can read.
+func TestHistoryTimes(t *testing.T) {
+	s := registrytest.New(t)
+	plugintest.Push(t, s.Client().Target("acme/a"), plugintest.Pack(t, "acme/a", "1.0.0"))
+	run := program(t, s)
+	if out, err := run("plugin install acme/a"); err != nil {
+		t.Fatal(out, err)
+	}
+	out, err := run("plugin history --json")
+	var x struct {
+		Result []struct{ Made time.Time }
+	}
+	if err != nil || json.Unmarshal([]byte(out), &x) != nil || len(x.Result) != 1 || x.Result[0].Made.IsZero() {
+		t.Errorf("%s%v", out, err)
+	}
+	out, err = run("plugin history")
+	if err != nil || !strings.Contains(out, x.Result[0].Made.Format("2006-01-02 15:04:05Z")) {
+		t.Errorf("%s%v", out, err)
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
+	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -17,19 +18,6 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/version"
 )
-
-func table(w io.Writer, head string, rows func(add func(cells ...any))) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, head)
-	rows(func(cells ...any) {
-		line := make([]string, len(cells))
-		for i, x := range cells {
-			line[i] = cmdline.Line(fmt.Sprint(x))
-		}
-		fmt.Fprintln(t, strings.TrimRight(strings.Join(line, "\t"), "\t"))
-	})
-	t.Flush()
-}
 
 func (u user) search() *cobra.Command {
 	var q index.Query
@@ -41,6 +29,9 @@ func (u user) search() *cobra.Command {
 				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "--limit %d: want a number from 1 to %d", q.Limit, index.MaxLimit)
 			}
 			q.Text = strings.Join(args, " ")
+			if err := checkQuery(q); err != nil {
+				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
+			}
 			hits := []index.Hit{}
 			for x, err := range h.Search(c.Context(), q) {
 				if err != nil {
@@ -63,8 +54,29 @@ func (u user) search() *cobra.Command {
 	}
 	c.Flags().StringVar(&q.Point, "at", "", "only plugins for this extension point")
 	c.Flags().StringVar(&q.Runtime, "runtime", "", "only plugins with this runtime")
-	c.Flags().IntVar(&q.Limit, "limit", index.DefaultLimit, "how many at the most")
+	c.Flags().IntVar(&q.Limit, "limit", index.DefaultLimit, fmt.Sprintf("how many at the most, up to %d", index.MaxLimit))
 	return c
+}
+
+// maxText is how many bytes of words a registry takes.
+const maxText = 200
+
+// checkQuery refuses what could find nothing, so that a typing mistake does not look
+// like an empty registry.
+func checkQuery(q index.Query) error {
+	switch {
+	case len(q.Text) > maxText || !utf8.ValidString(q.Text):
+		return fmt.Errorf("words: want at most %d bytes of text", maxText)
+	case q.Limit < 1 || q.Limit > index.MaxLimit:
+		return fmt.Errorf("--limit %d: want 1 to %d", q.Limit, index.MaxLimit)
+	case q.Runtime != "" && q.Runtime != manifest.RuntimeWasm && q.Runtime != manifest.RuntimeProcess:
+		return fmt.Errorf("--runtime %q: want %s or %s", q.Runtime, manifest.RuntimeWasm, manifest.RuntimeProcess)
+	case q.Point != "":
+		if err := manifest.CheckPointID(q.Point); err != nil {
+			return fmt.Errorf("--at: %w", err)
+		}
+	}
+	return nil
 }
 
 // infoResult is the JSON result of info.
@@ -121,7 +133,9 @@ func makeInfo(doc *index.Plugin, g *plugstead.Generation) infoResult {
 	}
 	if l, ok := doc.Latest(); ok {
 		r.Latest, r.Host = &l.Version, l.Host
-		r.Provides, r.Requires, r.Capabilities = append(r.Provides, l.Provides...), append(r.Requires, l.Requires...), append(r.Capabilities, l.Capabilities...)
+		r.Provides = append(r.Provides, l.Provides...)
+		r.Requires = append(r.Requires, l.Requires...)
+		r.Capabilities = append(r.Capabilities, l.Capabilities...)
 	}
 	for i := len(doc.Releases) - 1; i >= 0; i-- {
 		rel := &doc.Releases[i]
@@ -232,6 +246,10 @@ func (u user) outdated() *cobra.Command {
 				}
 			}
 			out := cmdline.Outcome{Result: list, Text: func(w io.Writer) {
+				if len(list) == 0 {
+					fmt.Fprintln(w, "no plugins are installed")
+					return
+				}
 				table(w, "NAME\tINSTALLED\tWANTED\tLATEST\tWHY NOT LATEST", func(add func(...any)) {
 					for _, o := range list {
 						why := o.WhyNot
@@ -277,12 +295,16 @@ func (u user) history() *cobra.Command {
 			}
 			rows := []row{}
 			for _, g := range list {
-				rows = append(rows, row{g.Number, g.Made.Format("2006-01-02 15:04:05Z"), g.Why, len(g.Records)})
+				rows = append(rows, row{g.Number, g.Made.UTC().Format(time.RFC3339), g.Why, len(g.Records)})
 			}
 			return cmdline.Outcome{Result: rows, Text: func(w io.Writer) {
+				if len(rows) == 0 {
+					fmt.Fprintln(w, "there are no generations to go back to")
+					return
+				}
 				table(w, "GENERATION\tMADE\tPLUGINS\tWHY", func(add func(...any)) {
 					for _, r := range rows {
-						add(r.Generation, r.Made, r.Plugins, r.Why)
+						add(r.Generation, strings.Replace(r.Made, "T", " ", 1), r.Plugins, r.Why)
 					}
 				})
 			}}, nil

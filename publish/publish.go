@@ -50,15 +50,10 @@ type Events struct {
 
 // Load reads and checks the plugin.yaml of a plugin folder and the files it names.
 func Load(dir *os.Root) (*manifest.Manifest, error) {
-	f, err := dir.Open(ManifestFile)
+	b, err := readFile(dir, ManifestFile, artifact.MaxPlugin)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", dir.Name(), ErrNoManifest)
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, artifact.MaxPlugin))
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +64,34 @@ func Load(dir *os.Root) (*manifest.Manifest, error) {
 	return m, checkSchema(dir, m.Config)
 }
 
+// readFile reads at most limit bytes of a regular file. It looks before it opens: to
+// open a named pipe is to wait for whoever writes to it.
+func readFile(dir *os.Root, name string, limit int64) ([]byte, error) {
+	st, err := dir.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	}
+	f, err := dir.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
 func checkSchema(dir *os.Root, name string) error {
 	if name == "" {
 		return nil
 	}
-	b, err := fs.ReadFile(dir.FS(), name)
+	b, err := readFile(dir, name, artifact.MaxDocument+1)
 	if err != nil {
 		return err
+	}
+	if len(b) > artifact.MaxDocument {
+		return fmt.Errorf("%s: more than the limit of %d bytes", name, artifact.MaxDocument)
 	}
 	var x map[string]any
 	if err := json.Unmarshal(b, &x); err != nil {

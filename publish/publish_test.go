@@ -111,3 +111,18 @@ func TestFolderAndLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestConfigSchema(t *testing.T) {
+	for content, want := range map[string]string{
+		`{"type":"object"}`: "", `[]`: "not a JSON schema", `{`: "not a JSON schema", `"x"`: "not a JSON schema",
+		`{"x":"` + strings.Repeat("x", artifact.MaxDocument) + `"}`: "limit",
+	} {
+		dir := plugintest.Folder(t, map[string]string{
+			"plugin.yaml": plugintest.YAML("acme/hello", "1.0.0", "config: config.json"), "m.wasm": "x", "config.json": content,
+		})
+		m, err := publish.Load(plugintest.Root(t, dir))
+		if want == "" && (err != nil || m.Config != "config.json") || want != "" && (err == nil || !strings.Contains(err.Error(), "config.json: ") || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%.40s: %v, want %q", content, err, want)
+		}
+	}
+}

@@ -70,13 +70,30 @@ func Run(f func(c *cobra.Command, args []string) (Outcome, error)) func(*cobra.C
 		if wantsJSON(c) {
 			err = show(c, document{OK: true, Changed: o.Changed, Result: o.Result})
 		} else if o.Text != nil {
-			o.Text(c.OutOrStdout())
+			w := &writer{to: c.OutOrStdout()}
+			o.Text(w)
+			err = w.err
 		}
 		if err == nil && o.Exit != 0 {
 			return Exit(o.Exit)
 		}
 		return err
 	}
+}
+
+// writer remembers the first error, so that a result that got lost, on a full disk for
+// example, is no success.
+type writer struct {
+	to  io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (w *writer) Write(p []byte) (n int, err error) {
+	if w.err == nil {
+		n, w.err = w.to.Write(p)
+	}
+	return n, w.err
 }
 
 // Fail explains an error. With --json it is printed, and an [Exit] comes back.
@@ -168,6 +185,24 @@ func Group(c *cobra.Command) *cobra.Command {
 		return Fail(c, New("E0001", c.CommandPath()+" --help", "%w", err))
 	})
 	return c
+}
+
+// Examples adds examples to the help of c: the words behind its own name, one example
+// a string. They are shown as a user types them, wherever c is mounted; a command that
+// has to be told the application gets --app.
+func Examples(c *cobra.Command, words ...string) {
+	c.SetHelpFunc(func(c *cobra.Command, args []string) {
+		var lines []string
+		for _, w := range words {
+			line := "  " + c.CommandPath() + " "
+			if c.Flags().Lookup("app") != nil {
+				line += "--app acme "
+			}
+			lines = append(lines, line+w)
+		}
+		c.Example = strings.Join(lines, "\n")
+		c.Root().HelpFunc()(c, args)
+	})
 }
 
 // Args wraps a check of arguments so that its error is a usage error.

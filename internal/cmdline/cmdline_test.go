@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -148,6 +150,46 @@ func TestAgain(t *testing.T) {
 		err := c.Execute()
 		if got != want || err == nil || !strings.Contains(err.Error(), "hint: "+strings.Replace(want, "rollback", "list", 1)+"\n") {
 			t.Errorf("%s: %s\n%v\nwant %s", args, got, err, want)
+		}
+	}
+}
+
+// full is a disk with no space left.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestLostOutputIsAFailure(t *testing.T) {
+	for _, flag := range []string{"--json=false", "--json"} {
+		c, _ := root(func() (cmdline.Outcome, error) {
+			return cmdline.Outcome{Result: 1, Text: func(w io.Writer) { fmt.Fprintln(w, "1"); fmt.Fprintln(w, "2") }}, nil
+		})
+		c.SetOut(full{})
+		c.SetArgs([]string{"plugin", "install", "x", flag})
+		if err := c.Execute(); !errors.Is(err, syscall.ENOSPC) || cmdline.ExitCode(err) != cmdline.ExitFailure {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
+func TestExamples(t *testing.T) {
+	c, out := root(nil)
+	install, _, err := c.Find([]string{"plugin", "install"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmdline.Examples(install, "acme/a", "'acme/a@^1'")
+	for i, want := range []string{
+		"  prog plugin install acme/a\n  prog plugin install 'acme/a@^1'\n",
+		"  prog plugin install --app acme acme/a\n  prog plugin install --app acme 'acme/a@^1'\n",
+	} {
+		if i == 1 {
+			install.Flags().String("app", "", "")
+		}
+		out.Reset()
+		c.SetArgs([]string{"plugin", "install", "--help"})
+		if err := c.Execute(); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%v\n%s\nwant %s", err, out, want)
 		}
 	}
 }

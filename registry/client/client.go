@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -61,13 +60,13 @@ type Options struct {
 	HTTP *http.Client
 }
 
-// New returns a client of the registry at an http or https address.
+// New returns a client of the registry at an http or https address, or [ErrAddress].
+// It touches no network.
 func New(address string, o Options) (*Client, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" {
-		return nil, fmt.Errorf("registry address %.200q: want http://HOST or https://HOST", address)
+	u, err := parseAddress(address)
+	if err != nil {
+		return nil, err
 	}
-	u.Path = strings.TrimSuffix(u.Path, "/")
 	c := &Client{base: u, token: o.Token, docs: map[manifest.ID]*index.Plugin{}}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Transport: transport()}
@@ -213,6 +212,9 @@ func (c *Client) api(ctx context.Context, method, path string, in, out any) erro
 	}
 	r.Header.Set("Content-Type", "application/json")
 	res, err := c.do(r, http.StatusOK)
+	if _, coded := errors.AsType[*registry.Error](err); errors.Is(err, registry.ErrNotFound) && !coded {
+		return fmt.Errorf("%w: %w", ErrProtocol, err) // a registry has this route
+	}
 	if err != nil {
 		return err
 	}

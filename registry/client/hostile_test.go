@@ -126,6 +126,7 @@ func TestSearchOfABadServer(t *testing.T) {
 		"bad id":        {answer(200, "application/json", `{"hits":[{"id":"../../etc","version":"1.0.0"}]}`), client.ErrProtocol},
 		"bad version":   {answer(200, "application/json", `{"hits":[{"id":"acme/x","version":"latest"}]}`), client.ErrProtocol},
 		"too many hits": {answer(200, "application/json", hits), client.ErrProtocol},
+		"no such route": {answer(404, "text/html", page), client.ErrProtocol},
 		"refused":       {answer(400, "application/problem+json", `{"code":"QUERY_INVALID","detail":"q"}`), &registry.Error{}},
 	} {
 		var last error

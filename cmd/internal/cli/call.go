@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,9 +21,8 @@ func callCommand(flags *hostFlags) *cobra.Command {
 	var input string
 	c := &cobra.Command{
 		Use: "call NAME POINT.METHOD", Short: "Call one method of an installed plugin",
-		Long:    "Start the installed plugins, call one method with a JSON request and print the answer as JSON.\n\nEffect: runs plugins; changes nothing.",
-		Example: `call --app acme acme/hello acme.dev/greeter.Greet --input '{"name":"Ada"}'`,
-		Args:    cmdline.Args(cobra.ExactArgs(2)),
+		Long: "Start the installed plugins, call one method with a JSON request and print the answer as JSON.\n\nEffect: runs plugins; changes nothing.",
+		Args: cmdline.Args(cobra.ExactArgs(2)),
 		RunE: cmdline.Run(func(c *cobra.Command, args []string) (o cmdline.Outcome, err error) {
 			id, err := manifest.ParseID(args[0])
 			if err != nil {
@@ -47,6 +47,7 @@ func callCommand(flags *hostFlags) *cobra.Command {
 			}}, nil
 		}),
 	}
+	cmdline.Examples(c, `acme/hello acme.dev/greeter.Greet --input '{"name":"Ada"}'`)
 	c.Flags().StringVar(&input, "input", "{}", "request as JSON")
 	return c
 }
@@ -65,7 +66,7 @@ func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method string, re
 		return nil, usage(c, "%w", err)
 	}
 	if err := h.Start(c.Context()); err != nil {
-		return nil, cmdline.New("E0702", "look at what the plugin wrote above", "%w", err)
+		return nil, cmdline.New("E0702", startHint(c, id, err), "%w", err)
 	}
 	p := h.Plugin(id)
 	if p == nil {
@@ -80,6 +81,17 @@ func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method string, re
 		return nil, fmt.Errorf("answer of %s: %w", id, err)
 	}
 	return v, nil
+}
+
+// startHint says what helps a plugin that did not start.
+func startHint(c *cobra.Command, id manifest.ID, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return cmdline.Program(c) + " install " + string(id) // brings lost files back
+	case errors.Is(err, fs.ErrPermission):
+		return "run this as the user who owns the installation folder"
+	}
+	return "look at what the plugin wrote above"
 }
 
 // answer turns what a plugin sent into what JSON can hold, or says why it cannot:

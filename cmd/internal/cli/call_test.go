@@ -3,8 +3,28 @@ package cli
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
+
+func TestStartHint(t *testing.T) {
+	root, c := &cobra.Command{Use: "plugstead"}, &cobra.Command{Use: "call"}
+	root.AddCommand(c)
+	for want, err := range map[string]error{
+		"plugstead install acme/a":            fs.ErrNotExist,
+		"owns the installation folder":        fs.ErrPermission,
+		"look at what the plugin wrote above": errors.New("exit status 1"),
+	} {
+		if got := startHint(c, "acme/a", fmt.Errorf("start: %w", err)); !strings.Contains(got, want) {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
 
 func TestAnswer(t *testing.T) {
 	for in, want := range map[string]string{

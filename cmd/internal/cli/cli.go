@@ -22,6 +22,7 @@ import (
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends what does not end by itself
 	slog.SetDefault(slog.New(slog.NewTextHandler(stderr, nil)))
 	root := newRoot()
 	root.SetArgs(args)
@@ -48,9 +49,11 @@ func newRoot() *cobra.Command {
 
 The commands of users act for one application: --app NAME for one that has run on
 this machine, or --host NAME@VERSION with --point ID@MAJOR.MINOR for any other.`,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version: programVersion(), CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	})
 	cmdline.JSONFlag(root)
+	root.SetHelpCommand(helpCommand())
+	root.SetVersionTemplate("plugstead {{.Version}}\n")
 	flags := &hostFlags{}
 	for _, c := range append(plugcobra.Commands(flags.open), callCommand(flags)) {
 		flags.add(c)

@@ -14,13 +14,10 @@ import (
 
 	"github.com/plugstead/plugstead"
 	"github.com/plugstead/plugstead/artifact"
-	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
 	"github.com/plugstead/plugstead/registry"
-	"github.com/plugstead/plugstead/registry/client"
-	"github.com/plugstead/plugstead/store/disk"
 	"github.com/plugstead/plugstead/version"
 )
 
@@ -35,6 +32,7 @@ type packed struct {
 	Digest  artifact.Digest `json:"digest"`
 	Size    int64           `json:"size"` // of all blobs, bytes
 	To      string          `json:"to"`
+	there   bool            // before, with the same content
 }
 
 // options reads the creation time that build systems agree on.
@@ -50,8 +48,9 @@ func options() (publish.Options, error) {
 	return o, nil
 }
 
-// pushTo packs the folder of args and pushes it to the target that open gives.
-func pushTo(ctx context.Context, args []string, open func(manifest.ID) (publish.Target, error)) (packed, error) {
+// pushTo packs the folder of args and pushes it to the place that open gives. A push to
+// a place that has it all is made too: it finds out whether the token is right.
+func pushTo(ctx context.Context, args []string, open func(manifest.ID) (place, error)) (packed, error) {
 	o, err := options()
 	if err != nil {
 		return packed{}, err
@@ -60,7 +59,7 @@ func pushTo(ctx context.Context, args []string, open func(manifest.ID) (publish.
 	if len(args) > 0 {
 		dir = args[0]
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := openFolder(dir)
 	if err != nil {
 		return packed{}, err
 	}
@@ -78,7 +77,24 @@ func pushTo(ctx context.Context, args []string, open func(manifest.ID) (publish.
 	for _, b := range p.Blobs() {
 		r.Size += b.Size
 	}
+	r.there = t.holds(ctx, r.ID, r.Version, r.Digest)
 	return r, publish.Push(ctx, t, p, o)
+}
+
+// openFolder opens the folder of a plugin. It looks before it opens: to open a named
+// pipe is to wait for whoever writes to it.
+func openFolder(dir string) (root *os.Root, err error) {
+	st, err := os.Stat(dir)
+	if err == nil && !st.IsDir() {
+		err = fmt.Errorf("%s: not a folder", dir)
+	}
+	if err == nil {
+		root, err = os.OpenRoot(dir)
+	}
+	if err != nil {
+		return nil, cmdline.New("E0102", "name a folder with a plugin.yaml in it", "%w", err)
+	}
+	return root, nil
 }
 
 // packError gives a code to files that cannot be packed.
@@ -96,12 +112,15 @@ func packCommand() *cobra.Command {
 		Long: "Pack a plugin folder. The result is an OCI image layout from which plugins can be installed. Packing is reproducible.\n\nEffect: writes --out.",
 		Args: cmdline.Args(cobra.MaximumNArgs(1)),
 		RunE: cmdline.Run(func(c *cobra.Command, args []string) (cmdline.Outcome, error) {
-			r, err := pushTo(c.Context(), args, func(manifest.ID) (publish.Target, error) { return disk.Open(out) })
+			if out == "" {
+				return cmdline.Outcome{}, usage(c, "--out: want the path of a folder")
+			}
+			r, err := pushTo(c.Context(), args, func(manifest.ID) (place, error) { return openFolderPlace(out) })
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
 			r.To = out
-			return cmdline.Outcome{Result: r, Changed: true, Text: func(w io.Writer) {
+			return cmdline.Outcome{Result: r, Changed: !r.there, Text: func(w io.Writer) {
 				fmt.Fprintf(w, "packed %s %s into %s (%s)\n%s\n", r.ID, r.Version, out, cmdline.Bytes(r.Size), r.Digest)
 			}}, nil
 		}),
@@ -118,44 +137,22 @@ func publishCommand() *cobra.Command {
 		Args: cmdline.Args(cobra.MaximumNArgs(1)),
 		RunE: cmdline.Run(func(c *cobra.Command, args []string) (cmdline.Outcome, error) {
 			to = cmp.Or(to, os.Getenv(plugstead.EnvRegistry))
-			r, err := pushTo(c.Context(), args, func(id manifest.ID) (publish.Target, error) { return target(to, id) })
+			r, err := pushTo(c.Context(), args, func(id manifest.ID) (place, error) { return target(to, id) })
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
 			r.To = to
-			return cmdline.Outcome{Result: r, Changed: true, Text: func(w io.Writer) {
-				fmt.Fprintf(w, "published %s %s (%s)\n%s\n", r.ID, r.Version, cmdline.Bytes(r.Size), r.Digest)
+			return cmdline.Outcome{Result: r, Changed: !r.there, Text: func(w io.Writer) {
+				verb := "published"
+				if r.there {
+					verb = "already published"
+				}
+				fmt.Fprintf(w, "%s %s %s (%s)\n%s\n", verb, r.ID, r.Version, cmdline.Bytes(r.Size), r.Digest)
 			}}, nil
 		}),
 	}
 	registryFlag(c, &to)
 	return c
-}
-
-// target opens a registry or a folder for one plugin.
-func target(to string, id manifest.ID) (publish.Target, error) {
-	if to != "" && !isAddress(to) {
-		return disk.Open(to)
-	}
-	c, err := registryClient(to)
-	if err != nil {
-		return nil, err
-	}
-	return c.Target(id), nil
-}
-
-func isAddress(s string) bool {
-	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
-}
-
-func registryClient(to string) (*client.Client, error) {
-	if to == "" {
-		return nil, fmt.Errorf("publish: %w", fetch.ErrNoSource)
-	}
-	if !isAddress(to) {
-		return nil, cmdline.New("E0001", "give the address of a registry", "%s is not the address of a registry", to)
-	}
-	return client.New(to, client.Options{Token: os.Getenv(envToken)})
 }
 
 func yankCommand() *cobra.Command {

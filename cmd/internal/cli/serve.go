@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,12 @@ output is a JSON document with the address.
 Effect: writes --data; listens on --listen until interrupted.`,
 		Args: cmdline.Args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if o.Data == "" {
+				return cmdline.Fail(c, usage(c, "--data: want the path of a folder"))
+			}
+			if _, err := net.ResolveTCPAddr("tcp", o.Listen); err != nil {
+				return cmdline.Fail(c, usage(c, "--listen %q: want HOST:PORT, for example 127.0.0.1:8080: %w", o.Listen, err))
+			}
 			o.Log = slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
 			s, err := server.Open(c.Context(), o)
 			if err != nil {

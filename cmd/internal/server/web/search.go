@@ -51,21 +51,26 @@ func runtimeChoices(selected string) []choice {
 }
 
 // parseQuery reads the parameters of the search form. problem is a sentence for the
-// page; with it comes what may be shown of the query.
+// page; with it comes what may be shown of the query, so that it can be mended.
 func parseQuery(v url.Values) (q index.Query, problem string) {
 	q = index.Query{Text: strings.TrimSpace(v.Get("q")), Point: strings.TrimSpace(v.Get("point")), Runtime: v.Get("runtime")}
 	switch {
 	case !utf8.ValidString(q.Text) || len(q.Text) > maxText:
-		q.Text = ""
+		q.Text = beginning(q.Text)
 		problem = "The search text is too long or no text at all. Use a few words."
 	case q.Point != "" && manifest.CheckPointID(q.Point) != nil:
-		q.Point = ""
+		q.Point = beginning(q.Point)
 		problem = "The name of an extension point looks like acme.dev/greeter."
 	case q.Runtime != "" && q.Runtime != manifest.RuntimeWasm && q.Runtime != manifest.RuntimeProcess:
 		q.Runtime = ""
 		problem = "There is no such runtime."
 	}
 	return q, problem
+}
+
+// beginning keeps of a wrong text what the form can show again.
+func beginning(s string) string {
+	return strings.ToValidUTF8(s[:min(len(s), maxText)], "")
 }
 
 func (s *site) home(w http.ResponseWriter, r *http.Request) {

@@ -281,6 +281,8 @@ func TestSearch(t *testing.T) {
 	} {
 		c.shows("/search?"+query, 400, want)
 	}
+	c.shows("/search?point=A+%22B", 400, `name="point" value="A &#34;B"`)
+	c.shows("/search?q="+strings.Repeat("%C3%A9", 150), 400, `value="`+strings.Repeat("é", 100)+`"`)
 	c.shows("/search?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", 200, "&#34;&gt;&lt;script&gt;")
 	c.shows("/search?runtime=wasm", 200, `<option value="wasm" selected>`)
 }

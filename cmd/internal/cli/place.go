@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/publish"
+	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/store/disk"
+	"github.com/plugstead/plugstead/version"
+)
+
+// place is where packed plugins go.
+type place interface {
+	publish.Target
+	// holds reports whether d is there under its version already.
+	holds(ctx context.Context, id manifest.ID, v version.Version, d artifact.Digest) bool
+}
+
+// folder is a place on disk.
+type folder struct{ *disk.Store }
+
+func (f folder) holds(ctx context.Context, id manifest.ID, v version.Version, d artifact.Digest) bool {
+	at, err := f.Resolve(ctx, string(id), artifact.TagOf(v))
+	return err == nil && at.Digest == d
+}
+
+// remote is a place at a registry.
+type remote struct {
+	publish.Target
+	c *client.Client
+}
+
+func (r remote) holds(ctx context.Context, id manifest.ID, v version.Version, d artifact.Digest) bool {
+	doc, err := r.c.Plugin(ctx, id)
+	if err != nil {
+		return false
+	}
+	rel, ok := doc.Find(v)
+	return ok && rel.Digest == d
+}
+
+func openFolderPlace(dir string) (place, error) {
+	s, err := disk.Open(dir)
+	return folder{s}, err
+}
+
+// target opens a registry or a folder for one plugin.
+func target(to string, id manifest.ID) (place, error) {
+	address, err := client.IsAddress(to)
+	if err != nil {
+		return nil, err
+	}
+	if to != "" && !address {
+		return openFolderPlace(to)
+	}
+	c, err := registryClient(to)
+	if err != nil {
+		return nil, err
+	}
+	return remote{c.Target(id), c}, nil
+}
+
+func registryClient(to string) (*client.Client, error) {
+	if to == "" {
+		return nil, fmt.Errorf("publish: %w", fetch.ErrNoSource)
+	}
+	return client.New(to, client.Options{Token: os.Getenv(envToken)})
+}
