@@ -138,7 +138,7 @@ func TestErrors(t *testing.T) {
 		"plugin info bad":          {"code: E0001", 2},
 		"plugin search --at BAD":   {"--at: ", 2},
 
-		"plugin search --limit 0":                   {"--limit 0: want 1 to 200", 2},
+		"plugin search --limit 0":                   {"--limit 0: want", 2},
 		"plugin search --limit 201":                 {"--limit 201: want", 2},
 		"plugin search --runtime cobol":             {`--runtime "cobol": want wasm or process`, 2},
 		"plugin search " + strings.Repeat("x", 201): {"at most 200 bytes", 2},

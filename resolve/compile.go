@@ -142,9 +142,7 @@ func (s *Solver) compileNeeds(p *plugin, i int, seen map[string]*need) {
 		add(field+" "+string(m.ID)+" "+m.Range.String(), func() *need { return s.named(field, m) })
 	}
 	for _, m := range r.Conflicts {
-		if m.ID != p.id {
-			add("conflicts "+string(m.ID)+" "+m.Range.String(), func() *need { return s.named("conflicts", m) })
-		}
+		add("conflicts "+string(m.ID)+" "+m.Range.String(), func() *need { return s.named("conflicts", m) })
 	}
 	for _, list := range r.AnyOf {
 		add("any_of "+anyOfText(list), func() *need { return &need{field: "any_of", anyOf: list} })

@@ -7,23 +7,27 @@ import (
 
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve/internal/pubgrub"
+	"github.com/plugstead/plugstead/version"
 )
 
 // Limits of the text of a failure, in lines.
 const (
-	maxText  = 12
-	maxFacts = 8
+	maxText    = 12
+	maxFacts   = 8
+	firstFacts = 3 // that stand before those that are left out
 )
 
 // text puts lead, facts and suggestions together.
 func (f *Failure) text() string {
 	lines := []string{f.Lead}
+	left := len(f.Facts) - maxFacts + 1 // facts to leave out in the middle
 	for i, fact := range f.Facts {
-		if i == maxFacts-1 && len(f.Facts) > maxFacts {
-			lines = append(lines, fmt.Sprintf("  … and %d more facts", len(f.Facts)-i))
-			break
+		switch {
+		case left > 1 && i == firstFacts:
+			lines = append(lines, fmt.Sprintf("  … %d more facts …", left))
+		case left <= 1 || i < firstFacts || i >= firstFacts+left:
+			lines = append(lines, "  "+fact)
 		}
-		lines = append(lines, "  "+fact)
 	}
 	for _, s := range f.Suggestions {
 		lines = append(lines, "this would do: "+s.Text)
@@ -41,8 +45,10 @@ func (f *Failure) explain(s *Solver) {
 			f.Facts = append(f.Facts, line)
 		}
 	}
-	if l := f.subject(); l != nil && f.Kind == Versions || f.Kind == PreReleases {
-		f.Facts = append(f.Facts, published(s.plugin(f.ID)))
+	if f.Kind == Versions || f.Kind == PreReleases {
+		if l := f.subject(); l != nil {
+			f.Facts = append(f.Facts, published(l.target))
+		}
 	}
 }
 
@@ -104,7 +110,9 @@ func (f *Failure) judge(s *Solver) {
 			consider(Conflict, l.target.id)
 		}
 	}
-	consider(Versions, f.contested())
+	if best == len(rank) {
+		f.Kind, f.ID = Versions, f.contested(s)
+	}
 }
 
 // onlyPre reports whether what a leaf asks for exists as pre-releases only.
@@ -113,13 +121,17 @@ func (s *Solver) onlyPre(l leaf) bool {
 		l.target.within(l.need.rng, false).Empty() && !l.target.within(l.need.rng, true).Empty()
 }
 
-// contested returns the plugin that most leaves ask for.
-func (f *Failure) contested() manifest.ID {
+// contested returns the plugin of which somebody wants what nobody has published, or
+// the one that most leaves ask for.
+func (f *Failure) contested(s *Solver) manifest.ID {
 	count := map[manifest.ID]int{}
 	var best manifest.ID
 	for _, l := range f.leaves {
 		if l.target == nil || l.target.choice != nil {
 			continue
+		}
+		if s.nothing(l) {
+			return l.target.id
 		}
 		id := l.target.id
 		if count[id]++; best == "" || count[id] > count[best] {
@@ -127,6 +139,19 @@ func (f *Failure) contested() manifest.ID {
 		}
 	}
 	return best
+}
+
+// nothing reports whether no version is what a leaf asks for.
+func (s *Solver) nothing(l leaf) bool {
+	return !l.need.Weak && l.target.choice == nil && l.target.within(s.rangeOf(l), s.takesPre(l.target) == 1).Empty()
+}
+
+// rangeOf returns the range that a leaf asks for, which the problem may have replaced.
+func (s *Solver) rangeOf(l leaf) version.Range {
+	if o := s.override[l.target]; o != nil && l.wish < 0 {
+		return o.Range
+	}
+	return l.need.rng
 }
 
 // subject returns the leaf that asks for the plugin of the failure, if any does.
@@ -172,8 +197,16 @@ func (f *Failure) lead(s *Solver) string {
 	case Conflict:
 		return fmt.Sprintf("%s conflicts with another plugin", f.ID)
 	}
-	if l := f.subject(); l != nil && !l.need.Weak && l.target.within(l.need.rng, s.takesPre(l.target) == 1).Empty() {
-		return fmt.Sprintf("no version of %s is in the range %s", f.ID, l.need.rng)
+	for _, l := range f.leaves {
+		if l.target == nil {
+			continue
+		}
+		if l.target.choice != nil && len(l.target.choice.options) == 0 {
+			return fmt.Sprintf("nothing is published that is %s", l.need.words())
+		}
+		if l.target.id == f.ID && s.nothing(l) {
+			return fmt.Sprintf("no version of %s is in the range %s", f.ID, s.rangeOf(l))
+		}
 	}
 	return fmt.Sprintf("no version of %s fits everybody who needs it", f.ID)
 }
@@ -181,7 +214,10 @@ func (f *Failure) lead(s *Solver) string {
 // line says one fact.
 func (l leaf) line(s *Solver) string {
 	if l.need == nil {
-		return fmt.Sprintf("%s is %s", l.of.phrase(l.set), l.reason)
+		if l.of.choice != nil {
+			return fmt.Sprintf("%s is offered by %s, and nobody asked for that", words(l.of.choice.text), l.of.names(l.set))
+		}
+		return fmt.Sprintf("%s %s %s", l.of.phrase(l.set), l.verb("is", "are"), l.reason)
 	}
 	what := l.need.words()
 	if l.need.target != nil {
@@ -193,13 +229,21 @@ func (l leaf) line(s *Solver) string {
 	case NodeWish:
 		return "you asked for " + what
 	case NodeOption:
-		return fmt.Sprintf("%s would need %s", l.of.phrase(l.set), l.target.phrase(pubgrub.Full(len(l.target.versions)).Minus(l.need.fixed)))
+		return fmt.Sprintf("%s needs %s", l.of.phrase(l.set), l.target.phrase(pubgrub.Full(len(l.target.versions)).Minus(l.need.fixed)))
 	case NodeConflicts:
-		return fmt.Sprintf("%s conflicts with %s", l.of.phrase(l.set), what)
+		return fmt.Sprintf("%s %s with %s", l.of.phrase(l.set), l.verb("conflicts", "conflict"), what)
 	case NodeOptional:
-		return fmt.Sprintf("%s works with %s only", l.of.phrase(l.set), what)
+		return fmt.Sprintf("%s %s with %s only", l.of.phrase(l.set), l.verb("works", "work"), what)
 	}
-	return fmt.Sprintf("%s requires %s", l.of.phrase(l.set), what)
+	return fmt.Sprintf("%s %s %s", l.of.phrase(l.set), l.verb("requires", "require"), what)
+}
+
+// verb returns the form of a verb that goes with the phrase for the versions of l.
+func (l leaf) verb(one, many string) string {
+	if n := l.set.Count(); n > 1 && n < len(l.of.versions) {
+		return many
+	}
+	return one
 }
 
 func published(p *plugin) string {

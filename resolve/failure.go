@@ -301,4 +301,6 @@ func (n *need) text() string {
 }
 
 // words says what is needed, for people.
-func (n *need) words() string { return strings.ReplaceAll(n.text(), "@", " ") }
+func (n *need) words() string { return words(n.text()) }
+
+func words(text string) string { return strings.ReplaceAll(text, "@", " ") }

@@ -23,18 +23,23 @@ func (p *plugin) phrase(set pubgrub.Set) string {
 		return "not " + p.phrase(rest)
 	}
 	if p.choice != nil {
-		var names []string
-		for i, o := range p.choice.options {
-			if set.Has(i) {
-				names = append(names, string(o.by.id))
-			}
-		}
-		return p.name() + " by " + strings.Join(names, " or ")
+		return words(p.name()) + " from " + p.names(set)
 	}
 	if set.Count() == n && n > 1 {
 		return "every version of " + p.name()
 	}
 	return strings.TrimSpace(p.name() + " " + p.runs(set))
+}
+
+// names lists the plugins behind options of a choice.
+func (p *plugin) names(set pubgrub.Set) string {
+	var names []string
+	for i, o := range p.choice.options {
+		if set.Has(i) {
+			names = append(names, string(o.by.id))
+		}
+	}
+	return strings.Join(names, " or ")
 }
 
 // maxRuns is how many parts of the list of versions are written out.

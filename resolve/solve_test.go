@@ -294,7 +294,7 @@ func TestInitCycle(t *testing.T) {
 	}
 }
 
-func TestBecause(t *testing.T) {
+func TestBecauseOfSolution(t *testing.T) {
 	s, err := resolve.Solve(t.Context(), parse(t, "a/a 1.0.0 b/b k/kv\nb/b 1.0.0\nk/r 1.0.0 offers=k/kv@1.0.0"), problem(t, "a/a", "b/b"))
 	if err != nil {
 		t.Fatal(err)

@@ -191,7 +191,7 @@ func (t *tries) providers(l leaf) {
 		}
 		p := t.p
 		p.Wishes = append(slices.Clone(p.Wishes), Wish{ID: o.by.id})
-		t.add(3, AskFor, o.by.id, p, plain("ask for %s as well, which offers %s", o.by.id, l.of.choice.text))
+		t.add(3, AskFor, o.by.id, p, plain("ask for %s as well, which offers %s", o.by.id, words(l.of.choice.text)))
 	}
 }
 
@@ -203,7 +203,7 @@ func (t *tries) refusal(k Kind, l leaf) {
 	case Age:
 		r.AgeExempt = append(slices.Clone(r.AgeExempt), id)
 		t.add(1, AllowAge, id, p, func(sol *Solution) string {
-			if c, ok := sol.Find(id); ok {
+			if c, ok := sol.Find(id); ok && !c.Release.Time.IsZero() {
 				return fmt.Sprintf("lift the age rule for %s (%s, published %s)", id, c.Release.Version, c.Release.Time.UTC().Format("2006-01-02"))
 			}
 			return "lift the age rule for " + string(id)
