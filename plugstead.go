@@ -270,7 +270,9 @@ func (h *Host) Installed() (*Generation, error) { return h.dir.Active() }
 func (h *Host) History() ([]*Generation, error) { return h.dir.History() }
 
 // Outdated compares the installed plugins with the sources.
-func (h *Host) Outdated(ctx context.Context) ([]update.Outdated, error) { return h.up.Outdated(ctx) }
+func (h *Host) Outdated(ctx context.Context) ([]update.Outdated, error) {
+	return h.up.Outdated(ctx, Change{})
+}
 
 // Search yields plugins of the source, the best match first.
 func (h *Host) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {

@@ -206,7 +206,7 @@ func (u user) list() *cobra.Command {
 			rows := []listed{}
 			for _, r := range g.Records {
 				l, _ := g.Lock.Find(r.ID)
-				row := listed{ID: r.ID, Version: r.Manifest.Version, Runtime: r.Runtime, Because: append([]string{}, l.Because...), Source: l.Source}
+				row := listed{ID: r.ID, Version: r.Manifest.Version, Runtime: r.Runtime, Because: append([]string{}, g.Lock.Because(r.ID)...), Source: l.Source}
 				for _, w := range g.Lock.Requests {
 					row.Requested = row.Requested || w.ID == r.ID
 				}

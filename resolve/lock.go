@@ -46,13 +46,12 @@ type Locked struct {
 	Provides  []manifest.PointRef      `json:"provides,omitempty"`
 	Offers    []manifest.Offer         `json:"offers,omitempty"`
 	Host      map[string]version.Range `json:"host,omitempty"`   // application to range; none: any
-	Because   []string                 `json:"because"`          // who needs it, see [Lock.Because]; no part of plugins.lock
 	Leaf      int64                    `json:"leaf,omitempty"`   // position in a transparency log; 0 without one
 	Grants    []manifest.Capability    `json:"grants,omitempty"` // what the operator allowed
 }
 
 // Locked returns the lock entry of c, which came from the source with an identity.
-// Because, Leaf and Grants are left to the caller. The lists are those of the release,
+// Leaf and Grants are left to the caller. The lists are those of the release,
 // not copies.
 func (c Choice) Locked(source string) Locked {
 	r := c.Release
@@ -111,7 +110,7 @@ func (l *Lock) Because(id manifest.ID) []string {
 	for i := range l.Plugins {
 		by := &l.Plugins[i]
 		if by.ID != id && (slices.ContainsFunc(by.Requires, p.serves) || slices.ContainsFunc(by.AnyOf, p.servesOne)) {
-			out = append(out, by.name())
+			out = append(out, by.Name())
 		}
 	}
 	slices.Sort(out)
@@ -132,6 +131,3 @@ func (p *Locked) servesOne(list []manifest.Need) bool { return slices.ContainsFu
 func (p *Locked) offers(n manifest.Need) bool {
 	return slices.ContainsFunc(p.Offers, func(o manifest.Offer) bool { return o.ID == n.ID && n.Range.HasPre(o.Version) })
 }
-
-// name returns what reasons call p.
-func (p *Locked) name() string { return string(p.ID) + " " + p.Version.String() }

@@ -367,7 +367,7 @@ func (c *lockCheck) fitsLock(p *Locked) {
 	for _, n := range p.Requires {
 		if n.ID == p.ID {
 			if !n.Range.HasPre(p.Version) {
-				c.add(c.lacks(p.name(), n))
+				c.add(c.lacks(p.Name(), n))
 			}
 			continue
 		}
@@ -377,12 +377,12 @@ func (c *lockCheck) fitsLock(p *Locked) {
 		case n.Optional && c.has(n.Range, c.plugins[n.ID]):
 		case !n.Optional && c.served(n):
 		default:
-			c.add(c.lacks(p.name(), n))
+			c.add(c.lacks(p.Name(), n))
 		}
 	}
 	for _, list := range p.AnyOf {
 		if !slices.ContainsFunc(list, c.served) {
-			c.add(&NeedError{By: p.name(), OneOf: list})
+			c.add(&NeedError{By: p.Name(), OneOf: list})
 		}
 	}
 	for _, n := range p.Conflicts {
@@ -401,7 +401,7 @@ func (c *lockCheck) fitsLock(p *Locked) {
 func (c *lockCheck) fitsHost(p *Locked) {
 	h := c.host
 	if slices.Contains(h.Linked, p.ID) {
-		c.add(fmt.Errorf("%s: %w", p.name(), ErrLinked))
+		c.add(fmt.Errorf("%s: %w", p.Name(), ErrLinked))
 	}
 	if rng, ok := p.Host[h.App]; h.App != "" && len(p.Host) > 0 && !(ok && (rng.Has(h.Version) || rng.Has(h.Version.Release()))) {
 		e := &HostRangeError{ID: p.ID, Version: p.Version, App: h.App, Host: h.Version, Range: rng}

@@ -32,7 +32,8 @@ type Choice struct {
 	ID       manifest.ID
 	Release  *index.Release
 	Package  index.Package   // the payload for the host
-	Document artifact.Digest // the index document this choice was made from
+	Document artifact.Digest // the index document this choice was made from; "" if Frozen
+	Frozen   bool            // made from a lock; the release lacks what a lock does not keep
 }
 
 // Name returns "namespace/name version".

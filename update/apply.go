@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +39,12 @@ func (u *Updater) ApplyWithin(ctx context.Context, p *Plan, wait time.Duration) 
 	if p.Empty() {
 		return p.base, nil
 	}
+	g := p.base
+	if p.writes() { // say so before anything is changed
+		if _, err := resolve.ParseLock(p.Lock.Text()); err != nil {
+			return nil, fmt.Errorf("lock: %w", err)
+		}
+	}
 	tx, done, err := u.begin(ctx, wait)
 	if err != nil {
 		return nil, err
@@ -47,11 +54,20 @@ func (u *Updater) ApplyWithin(ctx context.Context, p *Plan, wait time.Duration) 
 	if tx.Base.Number != p.base.Number {
 		return nil, fmt.Errorf("apply: %w: it was generation %d and is %d", ErrStale, p.base.Number, tx.Base.Number)
 	}
-	g, err := u.stage(ctx, tx, p)
-	if err != nil {
-		return nil, err
+	if !p.sameSet() {
+		if g, err = u.stage(ctx, tx, p); err != nil {
+			return nil, err
+		}
+		if g, err = u.swap(ctx, p.base, g); err != nil {
+			return nil, err
+		}
 	}
-	return u.swap(ctx, p.base, g)
+	if p.writes() {
+		if err := WriteLock(p.lockFile, &p.Lock); err != nil {
+			return g, err
+		}
+	}
+	return g, nil
 }
 
 // begin takes the turn in this process, which done gives back, then the lock of the
@@ -143,14 +159,16 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 		if verified[f.Choice.ID], err = verify.Fetched(f); err != nil {
 			return nil, err
 		}
+		if err := u.Policy.Manifest(f.Image.Manifest); err != nil {
+			return nil, err
+		}
 	}
 	u.step("install")
-	lock, err := u.add(ctx, tx, st, p, verified)
-	if err != nil {
+	if err := u.add(ctx, tx, st, p, verified); err != nil {
 		return nil, err
 	}
 	u.step("switch")
-	g, err := tx.Commit(lock, p.why)
+	g, err := tx.Commit(p.Lock, p.why)
 	if err != nil {
 		return nil, err
 	}
@@ -162,33 +180,32 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 	return g, nil
 }
 
-// add unpacks what is new, keeps what is not, and makes the lock of both.
-func (u *Updater) add(ctx context.Context, tx *install.Tx, b artifact.Blobs, p *Plan, verified map[manifest.ID]verify.Verified) (resolve.Lock, error) {
-	lock := resolve.Lock{Requests: p.Requests, Plugins: []resolve.Locked{}}
+// sameSet reports whether p leaves the installed set, its wishes included, as it is.
+func (p *Plan) sameSet() bool {
+	return len(p.Changes()) == 0 && sameWishes(p.Requests, p.base.Lock.Requests) &&
+		slices.Equal(p.Lock.Pins, p.base.Lock.Pins) && !p.platforms
+}
+
+// add unpacks what is new and keeps what is not.
+func (u *Updater) add(ctx context.Context, tx *install.Tx, b artifact.Blobs, p *Plan, verified map[manifest.ID]verify.Verified) error {
 	for _, c := range p.order {
 		v, isNew := verified[c.ID]
 		if !isNew {
 			r, _ := p.base.Find(c.ID)
 			tx.Keep(r)
-			l, _ := p.base.Lock.Find(c.ID)
-			l.Because = p.solution.Because(c.ID)
-			lock.Plugins = append(lock.Plugins, l)
 			continue
 		}
 		r, err := tx.Add(ctx, b, v)
 		if err != nil {
-			return lock, err
+			return err
 		}
 		if u.Prepare != nil {
 			if err := u.Prepare(ctx, u.image(r)); err != nil {
-				return lock, err
+				return err
 			}
 		}
-		l := v.Locked()
-		l.Because = p.solution.Because(c.ID)
-		lock.Plugins = append(lock.Plugins, l)
 	}
-	return lock, nil
+	return nil
 }
 
 // revert makes base active again after g did not start because of cause. If another

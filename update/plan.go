@@ -3,9 +3,12 @@
 package update
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -63,14 +66,6 @@ type Events struct {
 	Step func(name string)
 }
 
-// Change is what somebody wants to be different.
-type Change struct {
-	Install   []resolve.Wish
-	Uninstall []manifest.ID
-	Update    []manifest.ID // move these to the newest version that fits
-	UpdateAll bool          // move everything
-}
-
 // Action is what a plan does with one plugin.
 type Action string
 
@@ -98,13 +93,17 @@ type Line struct {
 
 // Plan is what would change, and why. Apply carries out exactly it.
 type Plan struct {
-	Lines    []Line
-	Requests []resolve.Wish // the wishes after the change
-	base     *install.Generation
-	solution *resolve.Solution
-	order    []resolve.Choice // of starting
-	why      string
-	whole    func(artifact.Digest) bool // whether the files of a payload are there
+	Lines     []Line
+	Requests  []resolve.Wish // the wishes after the change
+	Lock      resolve.Lock   // the lock after the change
+	base      *install.Generation
+	solution  *resolve.Solution
+	order     []resolve.Choice // of starting
+	why       string
+	platforms bool                       // that the lock is for become more
+	lockFile  string                     // to write when it is done; "" for none
+	text      []byte                     // what stands in it now
+	whole     func(artifact.Digest) bool // whether the files of a payload are there
 }
 
 // Changes lists the lines that change something.
@@ -114,100 +113,134 @@ func (p *Plan) Changes() []Line {
 
 // Empty reports whether carrying out p would change nothing, not even a wish.
 func (p *Plan) Empty() bool {
-	same := slices.EqualFunc(p.Requests, p.base.Lock.Requests, func(a, b resolve.Wish) bool { return a.String() == b.String() })
-	return same && len(p.Changes()) == 0
+	return p.sameSet() && !p.writes()
+}
+
+// writes reports whether the lock file would change.
+func (p *Plan) writes() bool { return p.lockFile != "" && !bytes.Equal(p.text, p.Lock.Text()) }
+
+func sameWishes(a, b []resolve.Wish) bool {
+	return slices.EqualFunc(a, b, func(a, b resolve.Wish) bool { return a.String() == b.String() && a.Pre == b.Pre })
 }
 
 // Plan resolves a change and judges the result by policy. It downloads index
 // documents and no artifacts, and changes nothing.
 func (u *Updater) Plan(ctx context.Context, c Change) (*Plan, error) {
-	base, err := u.Dir.Active()
+	g, err := u.Dir.Active()
 	if err != nil {
 		return nil, err
 	}
-	if err := check(base, c); err != nil {
+	from, err := base(g, c)
+	if err != nil {
 		return nil, err
 	}
-	u.step("resolve")
-	locked := &base.Lock
-	p := &Plan{base: base, why: c.String(), whole: u.Dir.HasTree}
-	p.Requests = (&resolve.Lock{Requests: locked.Without(c.Uninstall...)}).With(c.Install...)
-	// A plugin asked for by name is free to move.
-	update := slices.Clone(c.Update)
-	for _, w := range c.Install {
-		update = append(update, w.ID)
+	if err := check(from, c); err != nil {
+		return nil, err
 	}
-	p.solution, err = resolve.Solve(ctx, u.Sources, resolve.Problem{
-		Wishes: p.Requests, Locked: locked, Update: update, UpdateAll: c.UpdateAll, Keep: true, Host: u.Host, Policy: u.Policy,
-	})
+	p := &Plan{base: g, why: c.String(), whole: u.Dir.HasTree, Requests: c.requests(from)}
+	if c.Frozen {
+		err = u.frozen(p, from)
+	} else {
+		err = u.solve(ctx, p, from, c)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if p.order, err = p.solution.StartOrder(); err != nil {
 		return nil, err
 	}
-	if err := verify.Solution(u.Policy, p.solution, locked); err != nil {
+	if err := verify.Solution(u.Policy, p.solution, from); err != nil {
 		return nil, err
 	}
 	p.lines()
 	return p, nil
 }
 
-// String says what c is, for the history.
-func (c Change) String() string {
-	var parts []string
-	add := func(verb string, names []string) {
-		if len(names) > 0 {
-			parts = append(parts, verb+" "+strings.Join(names, " "))
+// problem is the question that a change asks.
+func (u *Updater) problem(from *resolve.Lock, c Change) resolve.Problem {
+	p := resolve.Problem{
+		Wishes: c.requests(from), Locked: from, Update: c.moves(), UpdateAll: c.UpdateAll, Keep: true,
+		Host: u.Host, Platforms: c.platforms(from, u.Host.Platform), Policy: u.Policy, Rules: c.Rules,
+	}
+	p.Rules.Pins = c.pins(from)
+	p.Rules.Overrides = append(slices.Clone(from.Overrides), c.Rules.Overrides...)
+	p.Rules.Pre = p.Rules.Pre || from.Pre
+	if c.Latest {
+		for i, w := range p.Wishes {
+			if c.UpdateAll || slices.Contains(c.Update, w.ID) {
+				p.Wishes[i].Range = version.Any
+			}
 		}
 	}
-	add("install", words(c.Install))
-	add("uninstall", words(c.Uninstall))
-	add("update", words(c.Update))
-	if c.UpdateAll {
-		parts = append(parts, "update")
-	}
-	return strings.Join(parts, ", ")
+	return p
 }
 
-func words[T any](list []T) []string {
-	var out []string
-	for _, x := range list {
-		out = append(out, fmt.Sprint(x))
+// solve resolves a change and makes the lock of the answer.
+func (u *Updater) solve(ctx context.Context, p *Plan, from *resolve.Lock, c Change) (err error) {
+	u.step("resolve")
+	question := u.problem(from, c)
+	if p.solution, err = resolve.Solve(ctx, u.Sources, question); err != nil {
+		return err
 	}
-	return out
-}
-
-// check refuses changes of what is not there.
-func check(g *install.Generation, c Change) error {
-	for _, id := range c.Update {
-		if _, ok := g.Find(id); !ok {
-			return fmt.Errorf("update %s: %w", id, ErrNotInstalled)
-		}
+	if c.Latest {
+		p.widen()
 	}
-	for _, id := range c.Uninstall {
-		if _, ok := g.Find(id); !ok {
-			return fmt.Errorf("uninstall %s: %w", id, ErrNotInstalled)
-		}
-		if by := neededBy(g, id, c.Uninstall); len(by) > 0 {
-			return fmt.Errorf("uninstall %s: %w: %s", id, ErrNeeded, strings.Join(by, ", "))
+	p.platforms = len(c.Platforms) > 0 && !slices.Equal(question.Platforms, p.base.Lock.Platforms)
+	p.Lock = resolve.Lock{
+		App: u.Host.App, Platforms: question.Platforms, Pre: question.Rules.Pre, Requests: p.Requests, Pins: question.Rules.Pins,
+		Overrides: question.Rules.Overrides, Plugins: []resolve.Locked{},
+	}
+	if err := u.lock(p, from); err != nil {
+		return err
+	}
+	if c.LockFile != "" {
+		p.lockFile = c.LockFile
+		if p.text, err = os.ReadFile(c.LockFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil
 }
 
-// neededBy lists the installed plugins that require id and are not among going.
-func neededBy(g *install.Generation, id manifest.ID, going []manifest.ID) []string {
-	var out []string
-	for _, p := range g.Lock.Plugins {
-		if slices.Contains(going, p.ID) {
-			continue
-		}
-		if slices.ContainsFunc(p.Requires, func(n manifest.Need) bool { return n.ID == id && !n.Optional }) {
-			out = append(out, string(p.ID))
+// widen turns the range of a request that the answer has left into "^" of it.
+func (p *Plan) widen() {
+	for i, w := range p.Requests {
+		if c, ok := p.solution.Find(w.ID); ok && !w.Range.Has(c.Release.Version) {
+			p.Requests[i].Range = version.MustParseRange("^" + c.Release.Version.String())
 		}
 	}
-	return out
+}
+
+// lock fills in the plugins of the lock, sorted by id, and their sources. What a
+// plugin was granted stays.
+func (u *Updater) lock(p *Plan, from *resolve.Lock) error {
+	choices := slices.Clone(p.solution.Choices)
+	slices.SortFunc(choices, func(a, b resolve.Choice) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	for _, c := range choices {
+		src, err := u.Sources.For(c.ID)
+		if err != nil {
+			return err
+		}
+		l := c.Locked(src.Identity())
+		if old, ok := from.Find(c.ID); ok {
+			l.Grants = old.Grants
+			if old.Digest == l.Digest {
+				l.Leaf = old.Leaf
+			}
+		}
+		p.Lock.Plugins = append(p.Lock.Plugins, l)
+		if !slices.ContainsFunc(p.Lock.Sources, func(s resolve.LockedSource) bool { return s.Root == l.Source }) {
+			p.Lock.Sources = append(p.Lock.Sources, resolve.LockedSource{Name: sourceName(len(p.Lock.Sources)), URL: l.Source, Root: l.Source})
+		}
+	}
+	return nil
+}
+
+func sourceName(n int) string {
+	if n == 0 {
+		return "default"
+	}
+	return fmt.Sprintf("source%d", n+1)
 }
 
 // lines compares the solution with the base.

@@ -84,7 +84,7 @@ func TestConcurrentChangesRun(t *testing.T) {
 	w.up.Running = func() *supervise.Set {
 		if swaps.Add(1)%2 == 1 {
 			for range 30 { // time enough for the others
-				if _, err := w.up.Outdated(t.Context()); err != nil {
+				if _, err := w.up.Outdated(t.Context(), update.Change{}); err != nil {
 					t.Error(err)
 				}
 			}

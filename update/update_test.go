@@ -107,7 +107,7 @@ func TestLife(t *testing.T) {
 	w.publish("acme/a", "1.1.0", "requires: { acme/b: ^1.1 }")
 	w.publish("acme/b", "1.1.0")
 	w.publish("acme/b", "2.0.0")
-	out, err := w.up.Outdated(t.Context())
+	out, err := w.up.Outdated(t.Context(), update.Change{})
 	if err != nil || len(out) != 2 || out[0].ID != "acme/b" || out[0].Wanted.String() != "1.1.0" || out[0].Latest.String() != "2.0.0" || !strings.Contains(out[0].WhyNot, "requires acme/b ^1.1") {
 		t.Fatalf("%+v, %v", out, err)
 	}
@@ -233,7 +233,7 @@ func TestYanked(t *testing.T) {
 	if _, err := w.reg.Client().Yank(t.Context(), registry.Yank{ID: "acme/a", Version: version.MustParse("1.1.0"), Reason: "eats files"}); err != nil {
 		t.Fatal(err)
 	}
-	out, err := w.up.Outdated(t.Context())
+	out, err := w.up.Outdated(t.Context(), update.Change{})
 	if err != nil || out[0].Yanked != "eats files" {
 		t.Fatalf("%+v %v", out, err)
 	}

@@ -60,6 +60,15 @@ func (p Policy) forbids(c manifest.Capability) bool {
 	})
 }
 
+// Manifest judges a plugin.json that arrived: what was chosen by a lock has not been
+// judged by its capabilities before. Errors wrap [ErrPolicy].
+func (p Policy) Manifest(m *manifest.Manifest) error {
+	if why, ok := p.Admit(m.ID, &index.Release{Record: index.Record{Facts: artifact.FactsOf(m)}}, false); !ok {
+		return fmt.Errorf("verify %s %s: %w: %s", m.ID, m.Version, ErrPolicy, why)
+	}
+	return nil
+}
+
 // Solution judges everything that was chosen, before any payload is fetched. It
 // returns an error that wraps [ErrPolicy] and names the release. locked is the
 // installed set.
@@ -88,15 +97,6 @@ func (v Verified) Manifest() *manifest.Manifest { return v.f.Image.Manifest }
 // Package returns the payload to install.
 func (v Verified) Package() artifact.Package { return v.f.Package }
 
-// Locked returns the lock entry of v.
-func (v Verified) Locked() resolve.Locked {
-	c := v.f.Choice
-	return resolve.Locked{
-		ID: c.ID, Version: c.Release.Version, Digest: c.Release.Digest, Size: c.Release.Size, Source: v.f.Source,
-		Packages: c.Release.Packages, Requires: c.Release.Requires,
-	}
-}
-
 // Fetched judges an artifact whose bytes matched their digests: index record,
 // image index, plugin.json and package must say the same. Errors wrap
 // [ErrMismatch].
@@ -112,7 +112,11 @@ func agree(f fetch.Fetched) error {
 	if f.Image.Digest != r.Digest {
 		return fmt.Errorf("digest %s, the record says %s", f.Image.Digest, r.Digest)
 	}
-	got, err := artifact.FactsOf(f.Image.Manifest).JSON()
+	facts := artifact.FactsOf(f.Image.Manifest)
+	if f.Choice.Frozen { // a lock does not keep these
+		facts.Capabilities, facts.State = nil, 0
+	}
+	got, err := facts.JSON()
 	if err != nil {
 		return err
 	}
