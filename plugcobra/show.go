@@ -25,9 +25,6 @@ func (u user) search() *cobra.Command {
 		Use: "search [WORD…]", Short: "Find plugins in the registry",
 		Long: "Find plugins whose name, summary or keywords have all words.\n\nEffect: read-only.",
 		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
-			if q.Limit < 1 || q.Limit > index.MaxLimit {
-				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "--limit %d: want a number from 1 to %d", q.Limit, index.MaxLimit)
-			}
 			q.Text = strings.Join(args, " ")
 			if err := checkQuery(q); err != nil {
 				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
@@ -68,7 +65,7 @@ func checkQuery(q index.Query) error {
 	case len(q.Text) > maxText || !utf8.ValidString(q.Text):
 		return fmt.Errorf("words: want at most %d bytes of text", maxText)
 	case q.Limit < 1 || q.Limit > index.MaxLimit:
-		return fmt.Errorf("--limit %d: want 1 to %d", q.Limit, index.MaxLimit)
+		return fmt.Errorf("--limit %d: want a number from 1 to %d", q.Limit, index.MaxLimit)
 	case q.Runtime != "" && q.Runtime != manifest.RuntimeWasm && q.Runtime != manifest.RuntimeProcess:
 		return fmt.Errorf("--runtime %q: want %s or %s", q.Runtime, manifest.RuntimeWasm, manifest.RuntimeProcess)
 	case q.Point != "":

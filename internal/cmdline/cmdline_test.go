@@ -141,11 +141,11 @@ func TestAgain(t *testing.T) {
 	v.Flags().StringArrayVar(&points, "point", nil, "")
 	c.AddCommand(v)
 	c.SilenceErrors, c.SilenceUsage = true, true
-	for args, want := range map[string]string{
-		"install": "prog rollback",
-		"install --registry x --host a@1.0.0 --point p@1.0 --point q@2.0 --dir it's": `prog rollback --host a@1.0.0 --point p@1.0 --point q@2.0 --dir 'it'\''s'`,
+	for _, line := range [][2]string{ // in this order: flags stay set
+		{"install", "prog rollback"},
+		{"install --registry x --host a@1.0.0 --point p@1.0 --point q@2.0 --dir it's", `prog rollback --host a@1.0.0 --point p@1.0 --point q@2.0 --dir 'it'\''s'`},
 	} {
-		points = nil
+		args, want := line[0], line[1]
 		c.SetArgs(strings.Fields(args))
 		err := c.Execute()
 		if got != want || err == nil || !strings.Contains(err.Error(), "hint: "+strings.Replace(want, "rollback", "list", 1)+"\n") {
