@@ -25,9 +25,6 @@ func (u user) search() *cobra.Command {
 		Use: "search [WORD…]", Short: "Find plugins in the registry",
 		Long: "Find plugins whose name, summary or keywords have all words.\n\nEffect: read-only.",
 		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
-			if q.Limit < 1 || q.Limit > index.MaxLimit {
-				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "--limit %d: want a number from 1 to %d", q.Limit, index.MaxLimit)
-			}
 			q.Text = strings.Join(args, " ")
 			if err := checkQuery(q); err != nil {
 				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
