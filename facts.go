@@ -35,8 +35,10 @@ func ReadFacts(dir string) (resolve.Host, error) {
 	if err != nil {
 		return h, err
 	}
-	err = strictjson.Unmarshal(b, &h, strictjson.Limits{AllowUnknown: true})
-	return h, err
+	if err := strictjson.Unmarshal(b, &h, strictjson.Limits{AllowUnknown: true}); err != nil {
+		return resolve.Host{}, fmt.Errorf("%s: %w", filepath.Join(dir, factsFile), err)
+	}
+	return h, nil
 }
 
 // writeFacts writes the file if it says something else.

@@ -291,9 +291,9 @@ func (h *Host) Facts() resolve.Host { return h.up.Host }
 // of their requirements. It touches no network. On an error nothing keeps running.
 func (h *Host) Start(ctx context.Context) error {
 	if err := h.start(ctx); err != nil {
+		h.on.Store(false)
 		return errors.Join(err, h.set.Close())
 	}
-	h.on.Store(true)
 	return nil
 }
 
@@ -306,11 +306,18 @@ func (h *Host) start(ctx context.Context) error {
 			return err
 		}
 	}
-	g, err := h.dir.Active()
-	if err != nil {
-		return err
+	// A change that ends before on is set runs nothing: it is seen in the next round.
+	for running := -1; ; {
+		g, err := h.dir.Active()
+		if err != nil || g.Number == running {
+			return err
+		}
+		if err := h.set.Sync(ctx, h.up.Images(g)); err != nil {
+			return err
+		}
+		running = g.Number
+		h.on.Store(true)
 	}
-	return h.set.Sync(ctx, h.up.Images(g))
 }
 
 // Dev starts an image that was not installed, in place of what runs under its id.

@@ -28,6 +28,7 @@ var (
 const (
 	format        = "plugstead.generation/1"
 	maxGeneration = 64 << 20
+	maxNumber     = 99_999_999 // what the name of a file holds
 )
 
 // Record is one installed plugin.
@@ -80,7 +81,7 @@ func (d *Dir) numbers() ([]int, error) {
 	var out []int
 	for _, e := range entries {
 		n, err := strconv.Atoi(strings.TrimSuffix(e.Name(), ".json"))
-		if err == nil && n > 0 && e.Name() == filepath.Base(d.generationPath(n)) {
+		if err == nil && n > 0 && n <= maxNumber && e.Name() == filepath.Base(d.generationPath(n)) {
 			out = append(out, n)
 		}
 	}
@@ -91,10 +92,17 @@ func (d *Dir) numbers() ([]int, error) {
 // Generation reads one generation. It returns [ErrNoGeneration] if there is none of
 // that number and [ErrBroken] if its file is damaged.
 func (d *Dir) Generation(n int) (*Generation, error) {
-	b, err := os.ReadFile(d.generationPath(n))
+	st, err := os.Stat(d.generationPath(n))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("generation %d: %w", n, ErrNoGeneration)
 	}
+	if err == nil && (!st.Mode().IsRegular() || st.Size() > maxGeneration) {
+		return nil, fmt.Errorf("generation %d: %w: no file of at most %d bytes", n, ErrBroken, maxGeneration)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(d.generationPath(n))
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +137,7 @@ func (d *Dir) Active() (*Generation, error) {
 		if err == nil {
 			return g, nil
 		}
-		if !errors.Is(err, ErrBroken) {
+		if !errors.Is(err, ErrBroken) && !errors.Is(err, ErrNoGeneration) { // a link that leads nowhere
 			return nil, err
 		}
 		broken = errors.Join(broken, err)
@@ -149,7 +157,7 @@ func (d *Dir) History() ([]*Generation, error) {
 	var out []*Generation
 	for _, n := range slices.Backward(numbers) {
 		g, err := d.Generation(n)
-		if errors.Is(err, ErrBroken) {
+		if errors.Is(err, ErrBroken) || errors.Is(err, ErrNoGeneration) {
 			continue
 		}
 		if err != nil {
@@ -169,6 +177,9 @@ func (d *Dir) write(g *Generation) error {
 	g.Number = 1
 	if len(numbers) > 0 {
 		g.Number = numbers[len(numbers)-1] + 1
+	}
+	if g.Number > maxNumber {
+		return fmt.Errorf("generation %d: %w: there are no more numbers", g.Number, ErrBroken)
 	}
 	b, err := json.MarshalIndent(generationFile{format, g}, "", " ")
 	if err != nil {

@@ -39,12 +39,9 @@ type changeResult struct {
 func (u user) change(flags *changeFlags, make func(args []string) (plugstead.Change, error)) func(*cobra.Command, []string) error {
 	return u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
 		begin := time.Now()
-		if flags.wait <= 0 {
-			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "--wait %s: want a time, for example 30s", flags.wait)
-		}
 		ch, err := make(args)
-		if err == nil && flags.wait < 0 {
-			err = fmt.Errorf("--wait %s: want no less than 0", flags.wait)
+		if err == nil && flags.wait <= 0 { // 0 would wait for ever
+			err = fmt.Errorf("--wait %s: want a time, for example 30s", flags.wait)
 		}
 		if err != nil {
 			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)

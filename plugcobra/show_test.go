@@ -192,7 +192,7 @@ func TestBadFlags(t *testing.T) {
 	plugintest.Push(t, s.Client().Target("acme/a"), plugintest.Pack(t, "acme/a", "1.0.0"))
 	run := program(t, s)
 	for args, want := range map[string]string{
-		"plugin search --limit 0":                "--limit 0: want a number from 1 to 200",
+		"plugin search --limit 0":                "--limit 0: want 1 to 200",
 		"plugin search --limit -1":               "--limit -1",
 		"plugin search --limit 201":              "--limit 201",
 		"plugin search --limit x":                "--limit",

@@ -25,6 +25,7 @@ type Plugin struct {
 	state    State
 	err      error
 	epoch    uint64      // grows when somebody decides what runs: a restart of before is void
+	down     *running    // ended by itself and does not run again yet; or nil
 	restarts []time.Time // within the window of the policy
 }
 
@@ -83,18 +84,41 @@ func (p *Plugin) decide(r *running) (old *running, epoch uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.epoch++
+	p.down = nil
 	return p.cur.Swap(r), p.epoch
 }
 
-// replace makes next run instead of an instance that ended, unless somebody decided
-// something else since.
-func (p *Plugin) replace(next *running, epoch uint64) bool {
+// replace makes next run instead of down, which ended by itself, or nothing. It does
+// nothing if somebody decided something else since.
+func (p *Plugin) replace(down, next *running, epoch uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.epoch != epoch {
 		return false
 	}
+	if p.down = down; next != nil {
+		p.down = nil
+	}
 	p.cur.Store(next)
+	return true
+}
+
+// fallen returns what ended by itself and does not run again yet.
+func (p *Plugin) fallen() *running {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.down
+}
+
+// setStateAt is setState of a restart, which is void when somebody decided something
+// else since.
+func (p *Plugin) setStateAt(epoch uint64, s State, err error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.epoch != epoch {
+		return false
+	}
+	p.state, p.err = s, err
 	return true
 }
 

@@ -18,7 +18,7 @@ func (s *Set) watch(p *Plugin, r *running, epoch uint64) {
 		case <-s.ctx.Done():
 			return
 		}
-		if p.replace(nil, epoch) {
+		if p.replace(r, nil, epoch) {
 			s.recover(p, r, epoch)
 		}
 	})
@@ -36,11 +36,10 @@ func (s *Set) recover(p *Plugin, r *running, epoch uint64) {
 	for {
 		before, ok := p.mayRestart(s.policy.Restarts, s.policy.Window)
 		if !ok {
-			s.report(p, Failed, err)
+			s.reportAt(p, epoch, Failed, err)
 			return
 		}
-		s.report(p, Restarting, err)
-		if !sleep(s.ctx, s.policy.Backoff<<min(before, 10)) {
+		if !s.reportAt(p, epoch, Restarting, err) || !sleep(s.ctx, s.policy.Backoff<<min(before, 10)) {
 			return
 		}
 		next, startErr := s.start(s.ctx, r.image)
@@ -48,11 +47,11 @@ func (s *Set) recover(p *Plugin, r *running, epoch uint64) {
 			err = startErr
 			continue
 		}
-		if !p.replace(next, epoch) {
+		if !p.replace(nil, next, epoch) {
 			_ = s.stop(next) // somebody decided otherwise meanwhile
 			return
 		}
-		s.report(p, Running, nil)
+		s.reportAt(p, epoch, Running, nil)
 		s.watch(p, next, epoch)
 		return
 	}

@@ -236,6 +236,17 @@ func (s *Set) end(p *Plugin) error {
 	return s.retire(old)
 }
 
+// reportAt is report of a restart; it reports whether that still counts.
+func (s *Set) reportAt(p *Plugin, epoch uint64, state State, err error) bool {
+	if !p.setStateAt(epoch, state, err) {
+		return false
+	}
+	if s.events.Changed != nil {
+		s.events.Changed(Change{p.id, state, err})
+	}
+	return true
+}
+
 func (s *Set) report(p *Plugin, state State, err error) {
 	p.setState(state, err)
 	if s.events.Changed != nil {

@@ -52,7 +52,7 @@ func (s *Set) reportStops(err error) {
 
 // startAll starts what does not run yet. The result waits for its switch.
 func (s *Set) startAll(ctx context.Context, images []load.Image) (ready []*running, err error) {
-	var fresh []*Plugin
+	var fresh []started
 	for _, im := range images {
 		p := s.plugin(im.Manifest.ID)
 		old := p.cur.Load()
@@ -64,9 +64,8 @@ func (s *Set) startAll(ctx context.Context, images []load.Image) (ready []*runni
 			for _, r := range slices.Backward(ready) {
 				err = errors.Join(err, s.stop(r))
 			}
-			for _, p := range slices.Backward(fresh) {
-				err = errors.Join(err, s.end(p))
-				s.forget(p.id)
+			for _, f := range slices.Backward(fresh) {
+				err = errors.Join(err, s.undo(f))
 			}
 			return nil, err
 		}
@@ -74,10 +73,31 @@ func (s *Set) startAll(ctx context.Context, images []load.Image) (ready []*runni
 			ready = append(ready, r)
 			continue
 		}
+		fresh = append(fresh, started{p, p.fallen()})
 		s.install(p, r)
-		fresh = append(fresh, p)
 	}
 	return ready, nil
+}
+
+// started is a plugin that did not run before a change, and what had run until it
+// ended by itself, or nil.
+type started struct {
+	p    *Plugin
+	down *running
+}
+
+// undo stops what a change that failed has started. A plugin that waited for its
+// restart waits again.
+func (s *Set) undo(f started) error {
+	err := s.end(f.p)
+	if f.down == nil {
+		s.forget(f.p.id)
+		return err
+	}
+	_, epoch := f.p.decide(nil)
+	f.p.replace(f.down, nil, epoch)
+	s.watches.Go(func() { s.recover(f.p, f.down, epoch) })
+	return err
 }
 
 func same(a, b load.Image) bool {
