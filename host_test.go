@@ -213,7 +213,7 @@ func TestVerbsOfAHost(t *testing.T) {
 	kept := h.Plugin("acme/a")
 	publishTo(t, s, "acme/a", "1.1.0")
 	publishTo(t, s, "acme/b", "1.1.0")
-	list, err := h.Outdated(t.Context())
+	list, err := h.Outdated(t.Context(), plugstead.Change{})
 	if err != nil || len(list) != 2 || list[0].Wanted.String() != "1.1.0" {
 		t.Errorf("%+v, %v", list, err)
 	}

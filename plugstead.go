@@ -270,9 +270,37 @@ func (h *Host) Installed() (*Generation, error) { return h.dir.Active() }
 func (h *Host) History() ([]*Generation, error) { return h.dir.History() }
 
 // Outdated compares the installed plugins with the sources.
-func (h *Host) Outdated(ctx context.Context) ([]update.Outdated, error) {
-	return h.up.Outdated(ctx, Change{})
+// c has the rules and the lock file to heed.
+func (h *Host) Outdated(ctx context.Context, c Change) ([]update.Outdated, error) {
+	return h.up.Outdated(ctx, c)
 }
+
+// WhyNot says what keeps a plugin in a range of versions from being installed; see
+// update.Updater.WhyNot.
+func (h *Host) WhyNot(ctx context.Context, c Change, w resolve.Wish) (*Plan, *resolve.Failure, error) {
+	return h.up.WhyNot(ctx, c, w)
+}
+
+// WhatIf says what c would change if this application had another version.
+func (h *Host) WhatIf(ctx context.Context, c Change, appVersion version.Version) (*Plan, error) {
+	return h.up.WhatIf(ctx, c, appVersion)
+}
+
+// ReadPlan reads a plan that was written as JSON. It returns update.ErrStale if the
+// installed set has changed since.
+func (h *Host) ReadPlan(b []byte) (*Plan, error) { return h.up.ReadPlan(b) }
+
+// LockDiffers reports whether a lock file and the installed set hold different plugins
+// or requests.
+func (h *Host) LockDiffers(path string) (bool, error) { return h.up.Differs(path) }
+
+// MergeLock solves the conflict that a merge left in c.LockFile; see
+// update.Updater.MergeLock.
+func (h *Host) MergeLock(ctx context.Context, c Change) (*Plan, error) { return h.up.MergeLock(ctx, c) }
+
+// WriteLock makes the lock of a change and writes it to c.LockFile. It installs
+// nothing.
+func (h *Host) WriteLock(ctx context.Context, c Change) (*Plan, error) { return h.up.WriteLock(ctx, c) }
 
 // Search yields plugins of the source, the best match first.
 func (h *Host) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {

@@ -17,17 +17,6 @@ import (
 	"github.com/plugstead/plugstead/update"
 )
 
-// changeFlags are the flags of every verb that changes the installed set.
-type changeFlags struct {
-	dryRun bool
-	wait   time.Duration
-}
-
-func (f *changeFlags) add(c *cobra.Command) {
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would change and change nothing")
-	c.Flags().DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for another process that changes plugins")
-}
-
 // changeResult is the JSON result of a change.
 type changeResult struct {
 	Generation int           `json:"generation"`
@@ -36,34 +25,44 @@ type changeResult struct {
 }
 
 // change plans and, unless it is a dry run, applies.
-func (u user) change(flags *changeFlags, make func(args []string) (plugstead.Change, error)) func(*cobra.Command, []string) error {
+func (u user) change(flags *changeFlags, make makeChange) func(*cobra.Command, []string) error {
 	return u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
-		begin := time.Now()
-		ch, err := make(args)
-		if err == nil && flags.wait <= 0 { // 0 would wait for ever
-			err = fmt.Errorf("--wait %s: want a time, for example 30s", flags.wait)
-		}
-		if err != nil {
-			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
-		}
-		p, g, err := carryOut(c, h, ch, flags)
-		if err != nil {
-			return cmdline.Outcome{}, err
-		}
-		r := changeResult{Lines: append([]update.Line{}, p.Changes()...), Seconds: time.Since(begin).Seconds()}
-		if g != nil {
-			r.Generation = g.Number
-		}
-		return cmdline.Outcome{
-			Result: r, Changed: g != nil && !p.Empty(), Text: func(w io.Writer) {
-				if p.Empty() {
-					fmt.Fprintln(w, "nothing to do")
-					return
-				}
-				showChange(w, cmdline.Again(c, "rollback"), r, flags.dryRun)
-			},
-		}, nil
+		return u.run(c, h, flags, args, make)
 	})
+}
+
+// run is change with an open host.
+func (u user) run(c *cobra.Command, h *plugstead.Host, flags *changeFlags, args []string, make makeChange) (cmdline.Outcome, error) {
+	begin := time.Now()
+	ch, err := flags.change(args, make)
+	if err == nil && flags.wait <= 0 { // 0 would wait for ever
+		err = fmt.Errorf("--wait %s: want a time, for example 30s", flags.wait)
+	}
+	if err != nil {
+		return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
+	}
+	p, g, err := carryOut(c, h, ch, flags)
+	if err != nil {
+		return cmdline.Outcome{}, err
+	}
+	return changed(c, p, g, flags, begin), nil
+}
+
+// changed shows a change that was carried out, or only planned.
+func changed(c *cobra.Command, p *plugstead.Plan, g *plugstead.Generation, flags *changeFlags, begin time.Time) cmdline.Outcome {
+	r := changeResult{Lines: append([]update.Line{}, p.Changes()...), Seconds: time.Since(begin).Seconds()}
+	if g != nil {
+		r.Generation = g.Number
+	}
+	return cmdline.Outcome{
+		Result: r, Changed: g != nil && !p.Empty(), Text: func(w io.Writer) {
+			if p.Empty() {
+				fmt.Fprintln(w, "nothing to do")
+				return
+			}
+			showChange(w, cmdline.Again(c, "rollback"), r, flags.dryRun)
+		},
+	}
 }
 
 func carryOut(c *cobra.Command, h *plugstead.Host, ch plugstead.Change, flags *changeFlags) (*plugstead.Plan, *plugstead.Generation, error) {
@@ -83,31 +82,46 @@ func showChange(w io.Writer, undo string, r changeResult, dryRun bool) {
 	if len(r.Lines) == 0 {
 		fmt.Fprintln(w, "no plugin changes, only what is asked for")
 	}
+	showLines(w, r.Lines, dryRun)
+	if dryRun {
+		fmt.Fprintln(w, "dry run: nothing was changed")
+		return
+	}
+	fmt.Fprintf(w, "generation %d in %.1f s; undo with: %s\n", r.Generation, r.Seconds, undo)
+}
+
+// showLines shows what happens to plugins, or would.
+func showLines(w io.Writer, lines []update.Line, would bool) {
 	table(w, "", func(add func(...any)) {
-		for _, l := range r.Lines {
-			version, size, reason := l.To.String(), cmdline.Bytes(l.Size), ""
+		for _, l := range lines {
+			version, size := l.To.String(), cmdline.Bytes(l.Size)
 			switch l.Do {
 			case update.Update, update.Downgrade:
 				version = l.From.String() + " -> " + l.To.String()
 			case update.Remove:
 				version, size = l.From.String(), ""
 			}
-			if !slices.Contains(l.Because, resolve.You) && len(l.Because) > 0 {
-				reason = "needed by " + strings.Join(l.Because, ", ")
-			}
-			add(past(l.Do, dryRun), l.ID, version, l.Runtime, size, reason)
+			add(past(l.Do, would), l.ID, version, l.Runtime, size, reason(l))
 		}
 	})
-	for _, l := range r.Lines {
+	for _, l := range lines {
 		for _, a := range l.Asks {
 			fmt.Fprintf(w, "%s asks to %s\n", l.ID, manifest.Capability(a).Describe())
 		}
 	}
-	if dryRun {
-		fmt.Fprintln(w, "dry run: nothing was changed")
-		return
+}
+
+// reason says why a line of a plan is there.
+func reason(l update.Line) string {
+	switch {
+	case l.Do == update.Remove:
+		return "nobody needs it any more"
+	case slices.Contains(l.Because, resolve.You):
+		return "you asked for it"
+	case len(l.Because) > 0:
+		return "needed by " + strings.Join(l.Because, ", ")
 	}
-	fmt.Fprintf(w, "generation %d in %.1f s; undo with: %s\n", r.Generation, r.Seconds, undo)
+	return ""
 }
 
 // past says an action in the word that fits.
@@ -122,25 +136,51 @@ func past(a update.Action, dryRun bool) string {
 	return string(a) + "ed"
 }
 
+// makeChange reads the arguments of a verb.
+type makeChange func(args []string, flags *changeFlags) (plugstead.Change, error)
+
+func makeInstall(args []string, f *changeFlags) (ch plugstead.Change, err error) {
+	for _, s := range args {
+		w, err := resolve.ParseWish(s)
+		if err != nil {
+			return ch, err
+		}
+		w.Pre = f.pre
+		ch.Install = append(ch.Install, w)
+	}
+	return ch, nil
+}
+
+func makeUninstall(args []string, _ *changeFlags) (ch plugstead.Change, err error) {
+	ch.Uninstall, err = ids(args)
+	return ch, err
+}
+
+func makeUpdate(args []string, f *changeFlags) (ch plugstead.Change, err error) {
+	ch.Update, err = ids(args)
+	ch.UpdateAll = len(args) == 0
+	return ch, err
+}
+
 func (u user) install() *cobra.Command {
 	var f changeFlags
 	c := &cobra.Command{
-		Use: "install NAME[@RANGE]…", Short: "Install plugins and everything they require",
-		Long: "Install plugins and everything they require, as one change: all of it or nothing.\n\nEffect: changes the installed set.",
-		Args: cmdline.Args(cobra.MinimumNArgs(1)),
-		RunE: u.change(&f, func(args []string) (ch plugstead.Change, err error) {
-			for _, s := range args {
-				w, err := resolve.ParseWish(s)
-				if err != nil {
-					return ch, err
-				}
-				ch.Install = append(ch.Install, w)
+		Use: "install [NAME[@RANGE]…]", Short: "Install plugins and everything they require",
+		Long: "Install plugins and everything they require, as one change: all of it or nothing. " +
+			"Plugins that are installed move only if there is no other way.\n\n" +
+			"Without a name it installs what the lock file says; with --frozen nothing is chosen anew.\n\nEffect: changes the installed set.",
+		Example: "  install acme/hello\n  install 'acme/hello@^1.2'\n  install --frozen --lock plugins.lock",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 && !f.frozen && f.lock == "" {
+				return cmdline.Args(cobra.MinimumNArgs(1))(c, args)
 			}
-			return ch, nil
-		}),
+			return nil
+		},
+		RunE: u.change(&f, makeInstall),
 	}
-	cmdline.Examples(c, "acme/hello", "'acme/hello@^1.2'")
 	f.add(c)
+	f.addFrozen(c)
+	f.addSolving(c)
 	return c
 }
 
@@ -159,12 +199,9 @@ func (u user) uninstall() *cobra.Command {
 	var f changeFlags
 	c := &cobra.Command{
 		Use: "uninstall NAME…", Aliases: []string{"rm"}, Short: "Remove plugins and what only they required",
-		Long: "Remove plugins and what only they required. Their private data stays.\n\nEffect: changes the installed set.",
+		Long: "Remove plugins and what only they required. Their private data stays, and so do the versions of all others.\n\nEffect: changes the installed set.",
 		Args: cmdline.Args(cobra.MinimumNArgs(1)),
-		RunE: u.change(&f, func(args []string) (ch plugstead.Change, err error) {
-			ch.Uninstall, err = ids(args)
-			return ch, err
-		}),
+		RunE: u.change(&f, makeUninstall),
 	}
 	f.add(c)
 	return c
@@ -175,13 +212,11 @@ func (u user) update() *cobra.Command {
 	c := &cobra.Command{
 		Use: "update [NAME…]", Aliases: []string{"upgrade"}, Short: "Move plugins to the newest versions that fit",
 		Long: "Move plugins, or all of them, to the newest versions that fit what was asked for.\n\nEffect: changes the installed set.",
-		RunE: u.change(&f, func(args []string) (ch plugstead.Change, err error) {
-			ch.Update, err = ids(args)
-			ch.UpdateAll = len(args) == 0
-			return ch, err
-		}),
+		RunE: u.change(&f, makeUpdate),
 	}
 	f.add(c)
+	f.addSolving(c)
+	f.addStep(c)
 	return c
 }
 

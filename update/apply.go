@@ -40,7 +40,7 @@ func (u *Updater) ApplyWithin(ctx context.Context, p *Plan, wait time.Duration) 
 		return p.base, nil
 	}
 	g := p.base
-	if p.writes() { // say so before anything is changed
+	if p.Writes() { // say so before anything is changed
 		if _, err := resolve.ParseLock(p.Lock.Text()); err != nil {
 			return nil, fmt.Errorf("lock: %w", err)
 		}
@@ -62,7 +62,7 @@ func (u *Updater) ApplyWithin(ctx context.Context, p *Plan, wait time.Duration) 
 			return nil, err
 		}
 	}
-	if p.writes() {
+	if p.Writes() {
 		if err := WriteLock(p.lockFile, &p.Lock); err != nil {
 			return g, err
 		}

@@ -1,7 +1,10 @@
 package update
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -99,7 +102,12 @@ func (c Change) pins(l *resolve.Lock) []resolve.Pin {
 
 // platforms returns what the lock is for after c, sorted.
 func (c Change) platforms(l *resolve.Lock, here manifest.Platform) []manifest.Platform {
-	out := append(slices.Concat(l.Platforms, c.Platforms), here)
+	return (Change{Platforms: append(slices.Clone(c.Platforms), here)}).platformsOf(l)
+}
+
+// platformsOf returns the platforms of l and c, sorted.
+func (c Change) platformsOf(l *resolve.Lock) []manifest.Platform {
+	out := slices.Concat(l.Platforms, c.Platforms)
 	slices.SortFunc(out, func(a, b manifest.Platform) int { return strings.Compare(a.String(), b.String()) })
 	return slices.Compact(out)
 }
@@ -141,10 +149,16 @@ func neededBy(l *resolve.Lock, id manifest.ID, going []manifest.ID) []string {
 	return out
 }
 
-// base is the lock that a change starts from.
+// base is the lock that a change starts from: that of the file, or of the installed
+// set if there is no file.
 func base(g *install.Generation, c Change) (*resolve.Lock, error) {
 	if c.LockFile == "" {
 		return &g.Lock, nil
+	}
+	if _, err := os.Stat(c.LockFile); errors.Is(err, fs.ErrNotExist) && !c.Frozen {
+		return &g.Lock, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
 	}
 	return ReadLock(c.LockFile)
 }

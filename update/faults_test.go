@@ -281,7 +281,7 @@ func TestOutdatedTells(t *testing.T) {
 	}
 	yank("acme/yanked", "eats files")
 	yank("acme/gone", "")
-	list, err := w.up.Outdated(t.Context())
+	list, err := w.up.Outdated(t.Context(), update.Change{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,13 @@
 package update
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/plugstead/plugstead/internal/durable"
 	"github.com/plugstead/plugstead/resolve"
@@ -40,6 +42,65 @@ func WriteLock(path string, l *resolve.Lock) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return durable.WriteFile(path, b, 0o644)
+}
+
+// WriteLock solves c and writes c.LockFile. It installs nothing.
+func (u *Updater) WriteLock(ctx context.Context, c Change) (*Plan, error) {
+	p, err := u.Plan(ctx, c)
+	if err != nil || !p.Writes() {
+		return p, err
+	}
+	return p, WriteLock(p.lockFile, &p.Lock)
+}
+
+// MergeLock takes the conflict of a merge in c.LockFile apart, solves the requests of
+// both sides with the plugins of both preferred, and writes the file. It installs
+// nothing.
+func (u *Updater) MergeLock(ctx context.Context, c Change) (*Plan, error) {
+	b, err := os.ReadFile(c.LockFile)
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs, err := resolve.MergeLocks(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.LockFile, err)
+	}
+	g, err := u.Dir.Active()
+	if err != nil {
+		return nil, err
+	}
+	from := join(ours, theirs)
+	p := &Plan{base: g, why: "merge", whole: u.Dir.HasTree, Requests: from.Requests}
+	c.Rules.Downgrade = true // one of two versions is the older one
+	if err := u.solve(ctx, p, from, c); err != nil {
+		return nil, err
+	}
+	if err := u.finish(p); err != nil {
+		return nil, err
+	}
+	return p, WriteLock(c.LockFile, &p.Lock)
+}
+
+// join unites two locks; of a plugin, request or pin in both it takes the newer or
+// narrower one of theirs if they differ.
+func join(ours, theirs *resolve.Lock) *resolve.Lock {
+	out := *ours
+	out.Requests = ours.With(theirs.Requests...)
+	out.Platforms = Change{Platforms: theirs.Platforms}.platformsOf(ours)
+	out.Pins = Change{Pin: theirs.Pins}.pins(ours)
+	out.Overrides = append(slices.Clone(ours.Overrides), theirs.Overrides...)
+	out.Pre = ours.Pre || theirs.Pre
+	out.Plugins = slices.Clone(ours.Plugins)
+	for _, t := range theirs.Plugins {
+		i := slices.IndexFunc(out.Plugins, func(p resolve.Locked) bool { return p.ID == t.ID })
+		switch {
+		case i < 0:
+			out.Plugins = append(out.Plugins, t)
+		case t.Version.Compare(out.Plugins[i].Version) > 0:
+			out.Plugins[i] = t
+		}
+	}
+	return &out
 }
 
 // frozen plans exactly what a lock says.

@@ -113,11 +113,11 @@ func (p *Plan) Changes() []Line {
 
 // Empty reports whether carrying out p would change nothing, not even a wish.
 func (p *Plan) Empty() bool {
-	return p.sameSet() && !p.writes()
+	return p.sameSet() && !p.Writes()
 }
 
-// writes reports whether the lock file would change.
-func (p *Plan) writes() bool { return p.lockFile != "" && !bytes.Equal(p.text, p.Lock.Text()) }
+// Writes reports whether the lock file would change.
+func (p *Plan) Writes() bool { return p.lockFile != "" && !bytes.Equal(p.text, p.Lock.Text()) }
 
 func sameWishes(a, b []resolve.Wish) bool {
 	return slices.EqualFunc(a, b, func(a, b resolve.Wish) bool { return a.String() == b.String() && a.Pre == b.Pre })
@@ -146,14 +146,24 @@ func (u *Updater) Plan(ctx context.Context, c Change) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p, u.finish(p)
+}
+
+// finish orders the choices, judges them by policy and compares them with the base.
+func (u *Updater) finish(p *Plan) (err error) {
 	if p.order, err = p.solution.StartOrder(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := verify.Solution(u.Policy, p.solution, from); err != nil {
-		return nil, err
+	if err := verify.Solution(u.Policy, p.solution, &p.base.Lock); err != nil {
+		return err
+	}
+	if p.lockFile != "" {
+		if p.text, err = os.ReadFile(p.lockFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	p.lines()
-	return p, nil
+	return nil
 }
 
 // problem is the question that a change asks.
@@ -193,13 +203,12 @@ func (u *Updater) solve(ctx context.Context, p *Plan, from *resolve.Lock, c Chan
 	if err := u.lock(p, from); err != nil {
 		return err
 	}
-	if c.LockFile != "" {
-		p.lockFile = c.LockFile
-		if p.text, err = os.ReadFile(c.LockFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
+	p.lockFile = c.LockFile
 	return nil
+}
+
+func containsAll[T comparable](all, some []T) bool {
+	return !slices.ContainsFunc(some, func(x T) bool { return !slices.Contains(all, x) })
 }
 
 // widen turns the range of a request that the answer has left into "^" of it.

@@ -68,4 +68,10 @@ var Codes = map[Code]struct {
 	"E0603": {ExitFailure, "a newer program made the database"},
 	"E0701": {ExitFailure, "the plugin answered with an error"},
 	"E0702": {ExitFailure, "the plugin did not start"},
+	"E0801": {ExitFailure, "the lock file cannot be read"},
+	"E0802": {ExitFailure, "the lock file has the marks of a merge conflict"},
+	"E0803": {ExitNoSolution, "the lock is not what was asked for"},
+	"E0804": {ExitIncompatible, "the lock has nothing for a platform"},
+	"E0805": {ExitIncompatible, "a locked plugin is not for this version of the application"},
+	"E0806": {ExitNoSolution, "the lock contradicts itself"},
 }

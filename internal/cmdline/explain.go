@@ -117,6 +117,9 @@ func explainType(program string, err error) *Error {
 	if c, ok := errors.AsType[*resolve.Failure](err); ok {
 		return conflict(program, c, err)
 	}
+	if e := explainLock(program, err); e != nil {
+		return e
+	}
 	if _, ok := errors.AsType[*resolve.CycleError](err); ok {
 		return &Error{"E0214", "ask the authors to drop init from one of these needs", err}
 	}
@@ -153,6 +156,33 @@ func conflict(program string, c *resolve.Failure, err error) *Error {
 		return &Error{"E0213", info, err}
 	}
 	return &Error{"E0202", info, err}
+}
+
+// explainLock explains what a check of a lock finds. The classes are tried in order: a
+// lock for another application does not fit in any other way either.
+func explainLock(program string, err error) *Error {
+	if errors.Is(err, resolve.ErrConflictMarkers) {
+		return &Error{"E0802", program + " lock --merge", err}
+	}
+	again := program + " lock, to choose anew"
+	switch {
+	case is[*resolve.LockError](err), errors.Is(err, resolve.ErrLockFormat):
+		return &Error{"E0801", "take the file from version control again: it is written by " + program + " lock, not by hand", err}
+	case is[*resolve.DriftError](err):
+		return &Error{"E0803", again, err}
+	case is[*resolve.PlatformError](err):
+		return &Error{"E0804", program + " lock --platform OS/ARCH", err}
+	case is[*resolve.AppError](err), is[*resolve.HostRangeError](err), is[*resolve.PointError](err):
+		return &Error{"E0805", again, err}
+	case is[*resolve.NeedError](err), is[*resolve.ClashError](err), is[*resolve.OrphanError](err):
+		return &Error{"E0806", again, err}
+	}
+	return nil
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 // Printable keeps text that strangers wrote from steering a terminal: what cannot be

@@ -22,9 +22,18 @@ type hostFlags struct {
 	points                   []string
 }
 
+// add adds the flags to a command, or to those of a group.
 func (f *hostFlags) add(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		f.add(sub)
+	}
+	if c.HasSubCommands() {
+		return
+	}
 	c.Flags().StringVar(&f.app, "app", "", "application that has run on this machine")
-	c.Flags().StringVar(&f.host, "host", "", "application as NAME@VERSION")
+	if c.Flags().Lookup("host") == nil { // what-if has one of its own
+		c.Flags().StringVar(&f.host, "host", "", "application as NAME@VERSION")
+	}
 	c.Flags().StringArrayVar(&f.points, "point", nil, "extension point of --host as ID@MAJOR.MINOR; may be repeated")
 	c.Flags().StringVar(&f.dir, "dir", "", "installation folder (default: the one of the application)")
 	registryFlag(c, &f.registry)

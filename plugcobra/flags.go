@@ -1,0 +1,111 @@
+package plugcobra
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plugstead/plugstead"
+	"github.com/plugstead/plugstead/resolve"
+)
+
+// changeFlags are the flags of every verb that changes the installed set. Those of
+// [changeFlags.addSolving] and [changeFlags.addStep] belong to some verbs only.
+type changeFlags struct {
+	dryRun bool
+	wait   time.Duration
+	lock   string
+	frozen bool
+
+	pre, downgrade       bool
+	asOf, minAge         string
+	patch, minor, latest bool
+}
+
+func (f *changeFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would change and change nothing")
+	c.Flags().DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for another process that changes plugins")
+	f.addLock(c)
+}
+
+func (f *changeFlags) addLock(c *cobra.Command) {
+	c.Flags().StringVar(&f.lock, "lock", "", "lock file that is read first and written last, for example plugins.lock")
+}
+
+func (f *changeFlags) addFrozen(c *cobra.Command) {
+	c.Flags().BoolVar(&f.frozen, "frozen", false, "install exactly what the lock says, or fail; choose nothing and write no lock")
+}
+
+// addSolving adds what may be chosen.
+func (f *changeFlags) addSolving(c *cobra.Command) {
+	c.Flags().BoolVar(&f.pre, "pre", false, "take pre-releases as well")
+	c.Flags().BoolVar(&f.downgrade, "allow-downgrade", false, "let installed plugins become older if nothing else fits")
+	c.Flags().StringVar(&f.asOf, "as-of", "", "choose as if it were this day (2026-01-31) or instant (RFC 3339)")
+	c.Flags().StringVar(&f.minAge, "min-age", "", "choose nothing that was published more recently, for example 7d or 12h")
+}
+
+// addStep adds how far an update may go.
+func (f *changeFlags) addStep(c *cobra.Command) {
+	c.Flags().BoolVar(&f.patch, "patch", false, "change the last number of versions only")
+	c.Flags().BoolVar(&f.minor, "minor", false, "keep the first number of versions")
+	c.Flags().BoolVar(&f.latest, "latest", false, "go beyond the ranges that were asked for, and widen them")
+	c.MarkFlagsMutuallyExclusive("patch", "minor", "latest")
+}
+
+// change makes the change that arguments and flags mean.
+func (f *changeFlags) change(args []string, make makeChange) (plugstead.Change, error) {
+	ch, err := make(args, f)
+	if err != nil {
+		return ch, err
+	}
+	ch.LockFile, ch.Frozen, ch.Latest = f.lock, f.frozen, f.latest
+	ch.Rules, err = f.rules(time.Now())
+	ch.Rules.Pre = f.pre && (ch.UpdateAll || len(ch.Update) > 0) // a wish says it for itself
+	return ch, err
+}
+
+// rules returns what the flags say of the choice.
+func (f *changeFlags) rules(now time.Time) (r resolve.Rules, err error) {
+	r.Downgrade, r.Now = f.downgrade, now
+	switch {
+	case f.patch:
+		r.Step = resolve.Patch
+	case f.minor:
+		r.Step = resolve.Minor
+	}
+	if f.asOf != "" {
+		if r.AsOf, err = parseTime(f.asOf); err != nil {
+			return r, fmt.Errorf("--as-of %q: want a day such as 2026-01-31 or an instant such as 2026-01-31T12:00:00Z", f.asOf)
+		}
+	}
+	if f.minAge != "" {
+		if r.MinAge, err = parseAge(f.minAge); err != nil {
+			return r, fmt.Errorf("--min-age %q: want a number with its unit, for example 7d, 12h or 30m", f.minAge)
+		}
+	}
+	return r, nil
+}
+
+// parseTime reads an instant, or a day, which means its end.
+func parseTime(s string) (time.Time, error) {
+	if day, err := time.Parse(time.DateOnly, s); err == nil {
+		return day.AddDate(0, 0, 1).Add(-time.Second), nil
+	}
+	return time.Parse(time.RFC3339, s)
+}
+
+// parseAge reads a Go duration, or days.
+func parseAge(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	d, err := time.ParseDuration(s)
+	if err == nil && d < 0 {
+		err = strconv.ErrRange
+	}
+	return d, err
+}
