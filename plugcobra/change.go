@@ -169,7 +169,6 @@ func (u user) install() *cobra.Command {
 		Long: "Install plugins and everything they require, as one change: all of it or nothing. " +
 			"Plugins that are installed move only if there is no other way.\n\n" +
 			"Without a name it installs what the lock file says; with --frozen nothing is chosen anew.\n\nEffect: changes the installed set.",
-		Example: "  install acme/hello\n  install 'acme/hello@^1.2'\n  install --frozen --lock plugins.lock",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 && !f.frozen && f.lock == "" {
 				return cmdline.Args(cobra.MinimumNArgs(1))(c, args)
@@ -178,6 +177,7 @@ func (u user) install() *cobra.Command {
 		},
 		RunE: u.change(&f, makeInstall),
 	}
+	cmdline.Examples(c, "acme/hello", "'acme/hello@^1.2'", "--frozen --lock plugins.lock")
 	f.add(c)
 	f.addFrozen(c)
 	f.addSolving(c)

@@ -24,7 +24,6 @@ func (u user) lock() *cobra.Command {
 		Use: "lock [NAME[@RANGE]…]", Short: "Write the lock file without installing anything",
 		Long: "Write the lock file: what was asked for, and which versions that comes to, for all its platforms. Nothing is downloaded but index documents, and nothing is installed. " +
 			"Names are added to what the file asks for; without a file it starts from what is installed.\n\nEffect: writes the lock file.",
-		Example: "  lock acme/hello@^1\n  lock --check\n  lock --platform darwin/arm64 --platform linux/arm64\n  lock --merge",
 		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
 			ch, err := f.change(args, makeInstall)
 			if err == nil {
@@ -48,6 +47,7 @@ func (u user) lock() *cobra.Command {
 			return wroteLock(p, f.lock, p.Writes()), nil
 		}),
 	}
+	cmdline.Examples(c, "acme/hello@^1", "--check", "--platform darwin/arm64 --platform linux/arm64", "--merge")
 	f.addSolving(c)
 	c.Flags().StringVar(&f.lock, "lock", DefaultLock, "the lock file")
 	c.Flags().BoolVar(&check, "check", false, "only check that the file fits this application and platform; needs no network")

@@ -17,9 +17,8 @@ func (u user) pin() *cobra.Command {
 	var f changeFlags
 	c := &cobra.Command{
 		Use: "pin NAME[@VERSION]…", Short: "Keep plugins at a version",
-		Long:    "Keep plugins at a version, the installed one if none is given, until unpin. What others require of them does not change that.\n\nEffect: changes the installed set.",
-		Example: "  pin acme/hello\n  pin acme/hello@1.2.0",
-		Args:    cmdline.Args(cobra.MinimumNArgs(1)),
+		Long: "Keep plugins at a version, the installed one if none is given, until unpin. What others require of them does not change that.\n\nEffect: changes the installed set.",
+		Args: cmdline.Args(cobra.MinimumNArgs(1)),
 	}
 	c.RunE = u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
 		g, err := h.Installed()
@@ -31,6 +30,7 @@ func (u user) pin() *cobra.Command {
 			return ch, err
 		})
 	})
+	cmdline.Examples(c, "acme/hello", "acme/hello@1.2.0")
 	f.add(c)
 	c.Flags().BoolVar(&f.downgrade, "allow-downgrade", false, "let the plugin become older")
 	return c

@@ -19,7 +19,7 @@ import (
 // plan is a group of verbs that only say what the verb of the same name would do.
 func (u user) plan() *cobra.Command {
 	c := cmdline.Group(&cobra.Command{
-		Use: "plan", Short: "Show what a change would do, and keep it for apply",
+		Use: "plan", Annotations: map[string]string{cmdline.Of: "plan"}, Short: "Show what a change would do, and keep it for apply",
 		Long: "Show what a change would do, each plugin with its reason. With --out the plan is kept in a file, and apply carries out exactly that.\n\nEffect: read-only.",
 	})
 	for _, v := range []struct {

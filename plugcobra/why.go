@@ -78,9 +78,8 @@ func (u user) whyNot() *cobra.Command {
 	var f changeFlags
 	c := &cobra.Command{
 		Use: "why-not NAME[@RANGE]", Short: "Show what keeps a version of a plugin away",
-		Long:    "Show what keeps a plugin from being installed in a range of versions, together with all that is installed.\n\nEffect: read-only.",
-		Example: "  why-not acme/hello@2.0.0",
-		Args:    cmdline.Args(cobra.ExactArgs(1)),
+		Long: "Show what keeps a plugin from being installed in a range of versions, together with all that is installed.\n\nEffect: read-only.",
+		Args: cmdline.Args(cobra.ExactArgs(1)),
 		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
 			ch, err := f.change(nil, func([]string, *changeFlags) (ch plugstead.Change, err error) { return ch, nil })
 			var wish resolve.Wish
@@ -105,6 +104,7 @@ func (u user) whyNot() *cobra.Command {
 			}}, nil
 		}),
 	}
+	cmdline.Examples(c, "acme/hello@2.0.0")
 	f.addLock(c)
 	f.addSolving(c)
 	return c
@@ -123,9 +123,8 @@ func (u user) whatIf() *cobra.Command {
 	var host string
 	c := &cobra.Command{
 		Use: "what-if --host VERSION", Short: "Show what would change with another version of the application",
-		Long:    "Show what would have to change if the application had another version.\n\nEffect: read-only.",
-		Example: "  what-if --host 3.0.0",
-		Args:    cmdline.Args(cobra.NoArgs),
+		Long: "Show what would have to change if the application had another version.\n\nEffect: read-only.",
+		Args: cmdline.Args(cobra.NoArgs),
 		RunE: u.with(func(c *cobra.Command, _ []string, h *plugstead.Host) (cmdline.Outcome, error) {
 			v, err := version.Parse(host) // also refuses a missing one
 			var ch plugstead.Change
@@ -147,6 +146,7 @@ func (u user) whatIf() *cobra.Command {
 			}}, nil
 		}),
 	}
+	cmdline.Examples(c, "--host 3.0.0")
 	c.Flags().StringVar(&host, "host", "", "version of the application to think of")
 	f.addLock(c)
 	f.addSolving(c)

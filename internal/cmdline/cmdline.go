@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/plugstead/plugstead/resolve"
 )
 
 // Schema names the form of the JSON document.
@@ -42,6 +44,8 @@ type errorJSON struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+
+	Failure *resolve.Failure `json:"failure,omitempty"` // why nothing could be chosen
 }
 
 // Exit is an error that only carries an exit code; everything was said already.
@@ -105,7 +109,10 @@ func Fail(c *cobra.Command, err error) error {
 	if !wantsJSON(c) {
 		return e
 	}
-	d := document{Error: &errorJSON{e.Code, e.What(), e.Hint}}
+	d := document{Error: &errorJSON{Code: e.Code, Message: e.What(), Hint: e.Hint}}
+	if f, ok := errors.AsType[*resolve.Failure](err); ok {
+		d.Error.Failure = f
+	}
 	if err := show(c, d); err != nil {
 		return err
 	}
@@ -120,8 +127,15 @@ func show(c *cobra.Command, d document) error {
 	return e.Encode(d)
 }
 
+// Of marks a group whose verbs stand for verbs beside the group: "plan install" is
+// explained with "install".
+const Of = "plugstead.of"
+
 // Program returns what a user types before the verb of c.
 func Program(c *cobra.Command) string {
+	if p := c.Parent(); p != nil && p.Annotations[Of] != "" {
+		c = p
+	}
 	path := c.CommandPath()
 	if i := strings.LastIndexByte(path, ' '); i >= 0 && c.HasParent() {
 		return path[:i]
