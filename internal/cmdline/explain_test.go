@@ -227,7 +227,9 @@ func TestTextOrJSON(t *testing.T) {
 	if err := root.Execute(); err != nil || out.Len() != 0 {
 		t.Errorf("a command without words: %q, %v", out, err)
 	}
-	root, _ = verb("bad", func(*cobra.Command, []string) (cmdline.Outcome, error) { return cmdline.Outcome{Result: func() {}}, nil })
+	root, _ = verb("bad", func(*cobra.Command, []string) (cmdline.Outcome, error) {
+		return cmdline.Outcome{Result: func() {}}, nil
+	})
 	root.SetArgs([]string{"plugin", "bad", "--json"})
 	if err := root.Execute(); err == nil || cmdline.ExitCode(err) != 1 {
 		t.Errorf("a result that is no JSON: %v", err)
