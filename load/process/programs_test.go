@@ -53,6 +53,70 @@ var programs = map[string]func(){
 	"flood":      flood,
 	"foreign":    foreign,
 	"host":       hostProgram,
+
+	"refuses": func() {
+		hello(id)
+		_, n, _ := readFrame()
+		write(5, n, []byte(`{"code":9,"message":"no licence key","reason":"LICENCE"}`))
+		hang()
+	},
+	"nohello":   func() { write(1, 0, []byte(`{"protocol":1,`)); hang() },
+	"nomethods": func() { write(1, 0, []byte(`{"protocol":1,"plugin":"plugstead-test/probe","methods":"all"}`)); hang() },
+	"giant": func() {
+		serving(func(byte, uint64, []byte) {
+			raw(append(binary.LittleEndian.AppendUint32(nil, 1<<31), make([]byte, 60)...))
+		})
+	},
+	"tiny": func() { serving(func(byte, uint64, []byte) { raw(make([]byte, 64)) }) },
+	"twice": func() {
+		serving(func(_ byte, n uint64, _ []byte) { write(4, n, []byte("{}")); write(4, n, []byte("{}")) })
+	},
+	"nojson":    func() { serving(func(kind byte, n uint64, _ []byte) { write(4, n, answers(kind, "hello")) }) },
+	"otherjson": func() { serving(func(kind byte, n uint64, _ []byte) { write(4, n, answers(kind, `{"Text":7}`)) }) },
+	"noerror":   func() { serving(func(_ byte, n uint64, _ []byte) { write(5, n, []byte("oops")) }) },
+	"strange": func() {
+		serving(func(_ byte, n uint64, _ []byte) { write(5, n, []byte(`{"code":4711,"message":"strange"}`)) })
+	},
+	"leaves":   func() { hello(id); _, n, _ := readFrame(); write(4, n, nil); os.Exit(0) },
+	"lingers":  func() { serving(func(_ byte, n uint64, _ []byte) { write(4, n, []byte("{}")) }) },
+	"chatters": func() { fmt.Fprint(os.Stderr, strings.Repeat("x", 4<<20)+"\nlast words\x1b[31m\n"); os.Exit(3) },
+	"overcalls": func() {
+		serving(func(byte, uint64, []byte) { write(3, 0, make([]byte, 19)) })
+	},
+	"elsewhere": func() { serving(func(byte, uint64, []byte) { write(4, 1<<62, nil) }) },
+	"cutsoff": func() {
+		serving(func(_ byte, n uint64, _ []byte) {
+			raw([]byte{200, 0, 0, 0, 4, 1})
+			out().Close()
+			toHost.Close()
+			hang()
+		})
+	},
+}
+
+// serving says hello, opens, and hands what comes then to f.
+func serving(f func(kind byte, number uint64, body []byte)) {
+	hello(id)
+	_, n, _ := readFrame()
+	write(4, n, nil)
+	for {
+		f(readFrame())
+	}
+}
+
+// answers is a body for calls, and nothing for other requests.
+func answers(kind byte, body string) []byte {
+	if kind != 3 {
+		return nil
+	}
+	return []byte(body)
+}
+
+// raw sends bytes that need not be a frame.
+func raw(b []byte) {
+	if _, err := toHost.Write(b); err != nil {
+		os.Exit(9)
+	}
 }
 
 const id = "plugstead-test/probe"

@@ -3,6 +3,7 @@ package remote
 import (
 	"strings"
 	"sync"
+	"unicode"
 )
 
 // Hint keeps, of what a plugin prints, the line that says most about its end. It is safe
@@ -23,7 +24,12 @@ func (h *Hint) Note(line string) {
 			return
 		}
 	}
-	h.line = strings.ToValidUTF8(line[:min(len(line), maxHint)], "\uFFFD")
+	h.line = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' ' // the line becomes part of an error, which may be shown on a terminal
+		}
+		return r
+	}, strings.ToValidUTF8(line[:min(len(line), maxHint)], "\uFFFD"))
 }
 
 // After returns ": " and the line, or nothing.

@@ -292,6 +292,10 @@ func TestHint(t *testing.T) {
 	if h.After() != "" {
 		t.Error(h.After())
 	}
+	h.Note("\x1b[31mred\u202e\a\tend")
+	if h.After() != ":  [31mred   end" {
+		t.Errorf("%q", h.After())
+	}
 	h.Note("one")
 	h.Note("two")
 	if h.After() != ": two" {
