@@ -10,7 +10,12 @@ TOOL     := go tool -modfile=$(CURDIR)/tools/go.mod
 RACE     := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 each      = @set -e; for m in $(1); do echo "== $$m: $(2)"; (cd $$m && $(2)); done
 
-.PHONY: help demo test serve check bench release-check fmt lint build-demo
+# Data and peers that stand beside a checkout; what is not there is skipped, or a missed target.
+RESOLVER_DATA := $(wildcard $(CURDIR)/../shared/data/resolver)
+YARDSTICK     := $(wildcard $(CURDIR)/../shared/tools/resolver-yardstick)
+export PLUGSTEAD_RESOLVER_DATA ?= $(RESOLVER_DATA)
+
+.PHONY: help demo test serve check bench bench-resolve release-check fmt lint build-demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +52,12 @@ check: lint test ## everything a change must pass
 
 bench: ## print first figures; results go to docs/benchmarks.md
 	@cd internal/bench && go run . -repo $(CURDIR)
+
+bench-resolve: ## measure the resolver beside a reference solver and cargo
+	@mkdir -p $(BIN) && go build -o $(BIN)/resolvecheck ./internal/resolvecheck
+	@cd internal/bench && go build -o $(BIN)/locker ./locker && go build -o $(BIN)/bench-resolve ./resolve
+	@if [ -n "$(YARDSTICK)" ]; then cd "$(YARDSTICK)" && go build -o $(BIN)/yardstick .; fi
+	@$(BIN)/bench-resolve -resolvecheck $(BIN)/resolvecheck -locker $(BIN)/locker -data "$(RESOLVER_DATA)" $(if $(YARDSTICK),-yardstick $(BIN)/yardstick)
 
 release-check: ## install and build from a module proxy made of this tree
 	@cd tools && go run ./releasecheck -repo $(CURDIR)

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the texts of testdata/failures.tx
 func ask(t *testing.T, text string) resolve.Problem {
 	t.Helper()
 	p := problem(t)
-	for _, f := range strings.Fields(text) {
+	for f := range strings.FieldsSeq(text) {
 		key, value, ok := strings.Cut(f, "=")
 		if !ok || strings.ContainsAny(key, "/@") {
 			p.Wishes = append(p.Wishes, wish(t, f))

@@ -3,9 +3,8 @@ package resolve
 import (
 	"fmt"
 	"slices"
-	"time"
-
 	"strings"
+	"time"
 
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"

@@ -62,8 +62,16 @@ func (g generator) attributes() string {
 		attr string
 		odds int
 	}{
-		{"yanked", 16}, {"blocked", 20}, {"host=^1", 16}, {"host=^2", 8}, {"point=acme.dev/p@2.0", 20}, {"only=linux/amd64", 10},
-		{"only=darwin/arm64", 20}, {"time=2026-01-01", 2}, {"offers=b/name@1.0.0", 8}, {"offers=b/c@2.0.0", 14},
+		{"yanked", 16},
+		{"blocked", 20},
+		{"host=^1", 16},
+		{"host=^2", 8},
+		{"point=acme.dev/p@2.0", 20},
+		{"only=linux/amd64", 10},
+		{"only=darwin/arm64", 20},
+		{"time=2026-01-01", 2},
+		{"offers=b/name@1.0.0", 8},
+		{"offers=b/c@2.0.0", 14},
 	} {
 		if g.IntN(x.odds) == 0 {
 			out = append(out, x.attr)

@@ -98,7 +98,7 @@ func (s *Solver) visit(p int32) int32 {
 	dom := s.domain[p]
 	list := s.watches[p]
 	kept := 0
-	for i := 0; i < len(list); i++ {
+	for i := range list {
 		w := list[i]
 		c := &s.clauses[w]
 		own, other := 0, 1
