@@ -14,7 +14,8 @@ import (
 const (
 	maxText    = 12
 	maxFacts   = 8
-	firstFacts = 3 // that stand before those that are left out
+	maxTold    = 200 // that are written at all
+	firstFacts = 3   // that stand before those that are left out
 )
 
 // text puts lead, facts and suggestions together.
@@ -24,7 +25,7 @@ func (f *Failure) text() string {
 	for i, fact := range f.Facts {
 		switch {
 		case left > 1 && i == firstFacts:
-			lines = append(lines, fmt.Sprintf("  … %d more facts …", left))
+			lines = append(lines, fmt.Sprintf("  … %d more facts …", left+f.Left))
 		case left <= 1 || i < firstFacts || i >= firstFacts+left:
 			lines = append(lines, "  "+fact)
 		}
@@ -40,11 +41,7 @@ func (f *Failure) explain(s *Solver) {
 	f.leaves = inOrder(f.leaves)
 	f.judge(s)
 	f.Lead = f.lead(s)
-	for _, l := range f.leaves {
-		if line := l.line(s); !slices.Contains(f.Facts, line) {
-			f.Facts = append(f.Facts, line)
-		}
-	}
+	f.tell(s)
 	if f.Kind == Versions || f.Kind == PreReleases {
 		if l := f.subject(); l != nil {
 			f.Facts = append(f.Facts, published(l.target))
@@ -52,32 +49,56 @@ func (f *Failure) explain(s *Solver) {
 	}
 }
 
+// tell writes the facts, without those in the middle if they are very many.
+func (f *Failure) tell(s *Solver) {
+	told := map[string]bool{}
+	for i, l := range f.leaves {
+		if i >= maxTold/2 && i < len(f.leaves)-maxTold/2 {
+			f.Left++
+			continue
+		}
+		if line := l.line(s); !told[line] {
+			told[line] = true
+			f.Facts = append(f.Facts, line)
+		}
+	}
+}
+
 // inOrder puts the leaves in the order in which somebody would tell them: wishes, what
-// these plugins need, what those need, each followed by who is refused for what.
+// these plugins need and why they are refused, what those need, and so on.
 func inOrder(leaves []leaf) []leaf {
-	var out []leaf
-	told, spoken := make([]bool, len(leaves)), map[*plugin]bool{}
-	tell := func(want func(l leaf) bool) {
-		for i, l := range leaves {
-			if !told[i] && want(l) {
-				told[i] = true
-				out = append(out, l)
-				if l.target != nil {
-					spoken[l.target] = true
-				}
-			}
+	about := map[*plugin][]int{} // leaves by whose they are
+	for i, l := range leaves {
+		if l.wish < 0 {
+			about[l.of] = append(about[l.of], i)
 		}
 	}
-	tell(func(l leaf) bool { return l.wish >= 0 })
-	for n := -1; n != len(out); {
-		n = len(out)
-		now := map[*plugin]bool{}
-		for p := range spoken {
-			now[p] = true
+	out := make([]leaf, 0, len(leaves))
+	var queue []*plugin
+	tell := func(l leaf) {
+		out = append(out, l)
+		if l.target != nil {
+			queue = append(queue, l.target)
 		}
-		tell(func(l leaf) bool { return now[l.of] })
 	}
-	tell(func(leaf) bool { return true })
+	for _, l := range leaves {
+		if l.wish >= 0 {
+			tell(l)
+		}
+	}
+	for len(queue) > 0 {
+		p := queue[0]
+		queue = queue[1:]
+		for _, i := range about[p] {
+			tell(leaves[i])
+		}
+		delete(about, p)
+	}
+	for _, l := range leaves { // what is left has no path from a wish
+		if _, left := about[l.of]; left && l.wish < 0 {
+			out = append(out, l)
+		}
+	}
 	return out
 }
 

@@ -15,7 +15,8 @@ type Failure struct {
 	Kind        Kind
 	ID          manifest.ID // the plugin it is about
 	Lead        string      // one sentence
-	Facts       []string    // who asked for what, and what there is; one line each
+	Facts       []string    // who asked for what, and what there is; one line each, at most about 200
+	Left        int         // facts that are left out in the middle
 	Plugins     []Known     // that the nodes speak of
 	Nodes       []Node      // each behind its causes; the last one has no terms
 	Suggestions []Suggestion

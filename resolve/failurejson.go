@@ -17,6 +17,7 @@ type failureJSON struct {
 	Plugin      manifest.ID  `json:"plugin"`
 	Lead        string       `json:"lead"`
 	Facts       []string     `json:"facts"`
+	Left        int          `json:"factsLeft,omitempty"`
 	Plugins     []Known      `json:"plugins"`
 	Nodes       []Node       `json:"nodes"`
 	Suggestions []Suggestion `json:"suggestions"`
@@ -25,7 +26,7 @@ type failureJSON struct {
 
 // MarshalJSON implements json.Marshaler.
 func (f *Failure) MarshalJSON() ([]byte, error) {
-	j := failureJSON{FailureFormat, f.Kind, f.ID, f.Lead, f.Facts, f.Plugins, f.Nodes, f.Suggestions, f.Searched}
+	j := failureJSON{FailureFormat, f.Kind, f.ID, f.Lead, f.Facts, f.Left, f.Plugins, f.Nodes, f.Suggestions, f.Searched}
 	if j.Suggestions == nil {
 		j.Suggestions = []Suggestion{}
 	}
@@ -41,6 +42,6 @@ func (f *Failure) UnmarshalJSON(b []byte) error {
 	if j.Format != FailureFormat {
 		return fmt.Errorf("failure of format %.40q, want %s", j.Format, FailureFormat)
 	}
-	*f = Failure{Kind: j.Kind, ID: j.Plugin, Lead: j.Lead, Facts: j.Facts, Plugins: j.Plugins, Nodes: j.Nodes, Suggestions: j.Suggestions, Searched: j.Searched}
+	*f = Failure{Kind: j.Kind, ID: j.Plugin, Lead: j.Lead, Facts: j.Facts, Left: j.Left, Plugins: j.Plugins, Nodes: j.Nodes, Suggestions: j.Suggestions, Searched: j.Searched}
 	return nil
 }

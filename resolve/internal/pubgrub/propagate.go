@@ -98,18 +98,18 @@ func (s *Solver) visit(p int32) int32 {
 	dom := s.domain[p]
 	list := s.watches[p]
 	kept := 0
-	for i := range list {
-		w := list[i]
-		c := &s.clauses[w]
+	for i, w := range list {
+		if !dom.Within(w.set) {
+			list[kept] = w
+			kept++
+			continue
+		}
+		c := &s.clauses[w.c]
 		own, other := 0, 1
 		if c.terms[0].p != p {
 			own, other = 1, 0
 		}
-		if !dom.Within(c.terms[own].set) || s.moveWatch(c, own, w) {
-			if c.terms[own].p == p {
-				list[kept] = w
-				kept++
-			}
+		if s.moveWatch(c, own, w.c) {
 			continue
 		}
 		list[kept] = w
@@ -121,23 +121,22 @@ func (s *Solver) visit(p int32) int32 {
 			kept += copy(list[kept:], list[i+1:])
 			s.watches[p] = list[:kept]
 			s.enqueue(p)
-			return w
+			return w.c
 		default:
-			s.exclude(t, w)
+			s.exclude(t, w.c)
 		}
 	}
 	s.watches[p] = list[:kept]
 	return -1
 }
 
-// moveWatch lets c watch another term that does not hold yet, instead of its term at
-// own. It reports whether there is one.
-func (s *Solver) moveWatch(c *clause, own int, w int32) bool {
+// moveWatch lets clause id watch another term that does not hold yet, instead of its
+// term at own. It reports whether there is one.
+func (s *Solver) moveWatch(c *clause, own int, id int32) bool {
 	for k := 2; k < len(c.terms); k++ {
-		if t := &c.terms[k]; !s.domain[t.p].Within(t.set) {
-			c.terms[own], c.terms[k] = c.terms[k], c.terms[own]
-			p := c.terms[own].p
-			s.watches[p] = append(s.watches[p], w)
+		if t := c.terms[k]; !s.domain[t.p].Within(t.set) {
+			c.terms[own], c.terms[k] = t, c.terms[own]
+			s.watches[t.p] = append(s.watches[t.p], watch{id, t.set})
 			return true
 		}
 	}

@@ -43,7 +43,7 @@ type Solver struct {
 	rank      []int32 // place in touched
 	conflicts []int32
 	decided   []bool
-	watches   [][]int32 // clauses to look at when the domain narrows
+	watches   [][]watch // clauses to look at when the domain narrows
 	history   [][]int32 // entries in trail
 	queued    []bool
 	weak      [][]weakNeed // by topic
@@ -71,6 +71,13 @@ type Solver struct {
 	freed [][]Set // domains that came free, by their length
 	terms arena[term]
 	links arena[link]
+}
+
+// watch is a clause to look at when the domain of a package narrows to within set, its
+// term for that package.
+type watch struct {
+	c   int32
+	set Set
 }
 
 type weakNeed struct {
@@ -256,7 +263,7 @@ func (s *Solver) add(c clause) int32 {
 		return id
 	}
 	for _, t := range c.terms[:2] {
-		s.watches[t.p] = append(s.watches[t.p], id)
+		s.watches[t.p] = append(s.watches[t.p], watch{id, t.set})
 	}
 	return id
 }
