@@ -137,10 +137,10 @@ func (w *prover) refusal(p int32) int {
 }
 
 // Resolve returns what follows from two lists of terms that do not all hold: the sets
-// of package on are united, those of every other common package intersected. With no
-// terms a it returns those of b.
+// of package on are united, those of every other common package intersected. It may
+// change a, but not b nor any set. With no terms a it returns a copy of b.
 func Resolve(a, b []Term, on int32) []Term {
-	out := slices.Clone(a)
+	out := a
 	for _, t := range b {
 		i := slices.IndexFunc(out, func(x Term) bool { return x.Package == t.Package })
 		switch {
