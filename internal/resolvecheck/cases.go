@@ -87,6 +87,9 @@ func readUniverse(b []byte) (*universe, error) {
 	return u, nil
 }
 
+// exactly begins what asks for a version by its number.
+const exactly = "=="
+
 // root is one problem: what is asked for together.
 type root []dep
 
@@ -102,13 +105,13 @@ func (u *universe) roots(mode string) ([]root, error) {
 	case "all":
 		for _, p := range names {
 			for k := range u.Packages[p] {
-				out = append(out, root{{P: p, Iv: [][2]int{{k, k + 1}}}})
+				out = append(out, root{{P: p, Raw: exactly, Iv: [][2]int{{k, k + 1}}}})
 			}
 		}
 	case "latest":
 		for _, p := range names {
 			if k := len(u.Packages[p]); k > 0 && !strings.Contains(p, ":") {
-				out = append(out, root{{P: p, Iv: [][2]int{{k - 1, k}}}})
+				out = append(out, root{{P: p, Raw: exactly, Iv: [][2]int{{k - 1, k}}}})
 			}
 		}
 	case "top", "bundle":

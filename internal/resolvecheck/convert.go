@@ -143,6 +143,10 @@ func (c *converter) rng(d dep) version.Range {
 	}
 	var parts []string
 	for _, i := range d.Iv {
+		if lo := i[0]; strings.HasPrefix(strings.TrimSpace(d.Raw), exactly) && i[1] == lo+1 && lo < n { // only so a yanked version is taken
+			parts = append(parts, "="+c.version(lo, c.u.Packages[d.P][lo].Pre).String())
+			continue
+		}
 		parts = append(parts, fmt.Sprintf(">=1.0.%d-0 <1.0.%d-0", i[0], i[1]))
 	}
 	text := strings.Join(parts, " || ")
