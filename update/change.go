@@ -102,7 +102,10 @@ func (c Change) pins(l *resolve.Lock) []resolve.Pin {
 
 // platforms returns what the lock is for after c, sorted.
 func (c Change) platforms(l *resolve.Lock, here manifest.Platform) []manifest.Platform {
-	return (Change{Platforms: append(slices.Clone(c.Platforms), here)}).platformsOf(l)
+	if here != (manifest.Platform{}) {
+		c.Platforms = append(slices.Clone(c.Platforms), here)
+	}
+	return c.platformsOf(l)
 }
 
 // platformsOf returns the platforms of l and c, sorted.
