@@ -16,6 +16,7 @@ import (
 	"github.com/plugstead/plugstead/internal/plugintest"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
+	"github.com/plugstead/plugstead/version"
 )
 
 const twoRuntimes = `
@@ -257,13 +258,47 @@ func TestIsPlugin(t *testing.T) {
 }
 
 func TestFactsAreCanonical(t *testing.T) {
-	m := &manifest.Manifest{ID: "a/b", Capabilities: []manifest.Capability{"run:z", "run:a"}}
+	m := &manifest.Manifest{
+		ID: "a/b", Capabilities: []manifest.Capability{"run:z", "run:a"}, AnyOf: [][]manifest.Need{{{ID: "z/z"}, {ID: "a/a"}}, {{ID: "c/c"}, {ID: "b/b"}}},
+		Offers: []manifest.Offer{{ID: "z/z", Version: version.MustParse("1.0.0")}, {ID: "a/a", Version: version.MustParse("2.0.0")}},
+	}
 	b, err := artifact.FactsOf(m).JSON()
-	if err != nil || string(b) != `{"id":"a/b","version":"0.0.0","capabilities":["run:a","run:z"]}` {
+	if err != nil || string(b) != `{"id":"a/b","version":"0.0.0",`+
+		`"any_of":[[{"id":"z/z","range":"*"},{"id":"a/a","range":"*"}],[{"id":"c/c","range":"*"},{"id":"b/b","range":"*"}]],`+
+		`"offers":[{"id":"a/a","version":"2.0.0"},{"id":"z/z","version":"1.0.0"}],"capabilities":["run:a","run:z"]}` {
 		t.Fatalf("%s, %v", b, err)
 	}
-	if m.Capabilities[0] != "run:z" {
+	if m.Capabilities[0] != "run:z" || m.Offers[0].ID != "z/z" {
 		t.Fatal("the manifest was changed")
+	}
+}
+
+// TestClaims reads the annotation alone, and refuses what is no plugin.
+func TestClaims(t *testing.T) {
+	p := plugintest.Pack(t, "acme/redis", "3.0.0", "offers: { acme/kv: 1.1.0 }", "any_of: [ { acme/b: ^1, acme/a: ^2 } ]")
+	raw, err := artifact.ReadBlob(t.Context(), p, p.Descriptor, artifact.MaxManifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := artifact.Claims(raw)
+	if err != nil || f.ID != "acme/redis" || len(f.Offers) != 1 || f.Offers[0].ID != "acme/kv" || f.Offers[0].Version.String() != "1.1.0" || f.AnyOf[0][0].ID != "acme/b" {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	for name, bad := range map[string]string{
+		"not JSON":         "hello",
+		"another type":     strings.Replace(string(raw), artifact.TypePlugin, "text/x-note", 1),
+		"no annotation":    strings.Replace(string(raw), artifact.AnnotationResolve, "org.example.other", 1),
+		"unknown key":      strings.Replace(string(raw), `{\"id\"`, `{\"x\":1,\"id\"`, 1),
+		"key twice":        strings.Replace(string(raw), `{\"id\"`, `{\"id\":\"a/b\",\"id\"`, 1),
+		"not a version":    strings.Replace(string(raw), `1.1.0`, `1.1`, 1),
+		"large annotation": strings.Replace(string(raw), `{\"id\"`, strings.Repeat(" ", artifact.MaxResolve)+`{\"id\"`, 1),
+	} {
+		if bad == string(raw) {
+			t.Fatalf("%s: nothing changed in %s", name, raw)
+		}
+		if f, err := artifact.Claims([]byte(bad)); err == nil {
+			t.Errorf("%s: %+v", name, f)
+		}
 	}
 }
 
@@ -278,8 +313,16 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d := artifact.Describe(artifact.MediaIndex, b)
 		im, err := artifact.Read(t.Context(), edited{p, map[artifact.Digest][]byte{d.Digest: b}}, d)
-		if err == nil && im.Manifest.ID != "acme/hello" {
+		facts, bad := artifact.Claims(b)
+		if err != nil {
+			return
+		}
+		if im.Manifest.ID != "acme/hello" {
 			t.Fatalf("another plugin: %s", im.Manifest.ID)
+		}
+		want, err1 := artifact.FactsOf(im.Manifest).JSON()
+		if got, err2 := facts.JSON(); bad != nil || err1 != nil || err2 != nil || string(got) != string(want) {
+			t.Fatalf("claims %s, %v\nis %s", got, bad, want)
 		}
 	})
 }

@@ -179,6 +179,17 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// packages gives a record one good package for each function, which spoils it.
+func packages(spoil ...func(*index.Package)) func(*index.Record) {
+	return func(r *index.Record) {
+		for _, f := range spoil {
+			p := index.Package{Runtime: "wasm", Platform: manifest.WasmPlatform, Manifest: index.Ref{Digest: r.Digest}, Payload: index.Ref{Digest: r.Digest}}
+			f(&p)
+			r.Packages = append(r.Packages, p)
+		}
+	}
+}
+
 // TestRecordNames has records whose names are none, as a registry that lies would send
 // them. A bad name that gets in is asked for, or shown.
 func TestRecordNames(t *testing.T) {
@@ -193,13 +204,11 @@ func TestRecordNames(t *testing.T) {
 		"digest":          func(r *index.Record) { r.Digest = "sha256:0" },
 		"no digest":       func(r *index.Record) { r.Digest = "" },
 		"size":            func(r *index.Record) { r.Size = -1 },
-		"payload":         func(r *index.Record) { r.Packages = []index.Package{{Manifest: index.Ref{Digest: r.Digest}}} },
-		"manifest":        func(r *index.Record) { r.Packages = []index.Package{{Payload: index.Ref{Digest: r.Digest}}} },
-		"payload size": func(r *index.Record) {
-			r.Packages = []index.Package{{Manifest: index.Ref{Digest: r.Digest}, Payload: index.Ref{Digest: r.Digest, Size: -5}}}
-		},
-		"other id":   func(r *index.Record) { r.ID = "acme/other" },
-		"no version": func(r *index.Record) { r.Version = version.Version{} },
+		"payload":         packages(func(p *index.Package) { p.Payload.Digest = "" }),
+		"manifest":        packages(func(p *index.Package) { p.Manifest.Digest = "sha256:0" }),
+		"payload size":    packages(func(p *index.Package) { p.Payload.Size = -5 }),
+		"other id":        func(r *index.Record) { r.ID = "acme/other" },
+		"no version":      func(r *index.Record) { r.Version = version.Version{} },
 	} {
 		b, err := plugin(t, record("1.0.0"), record("1.1.0", f)).Bytes()
 		if err != nil {

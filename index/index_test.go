@@ -188,6 +188,11 @@ func TestRecordTime(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
+	for _, c := range records {
+		if b, err := plugin(f, record("1.0.0", c.f)).Bytes(); err == nil {
+			f.Add(b)
+		}
+	}
 	f.Add(document(f))
 	f.Add([]byte("{\"v\":1,\"id\":\"acme/hello\"}\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -4,11 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/manifest"
@@ -74,53 +70,4 @@ func RecordOf(ctx context.Context, b artifact.Blobs, im *artifact.Image, t time.
 		})
 	}
 	return r, nil
-}
-
-func (r *Record) check(id manifest.ID) error {
-	if r.ID != id {
-		return fmt.Errorf("record of %.200q in the document of %s", r.ID, id)
-	}
-	if r.Version.IsZero() {
-		return fmt.Errorf("record of %s without a version", id)
-	}
-	refs := []Ref{{r.Digest, r.Size}}
-	for _, p := range r.Packages {
-		refs = append(refs, p.Manifest, p.Payload)
-	}
-	for _, f := range refs {
-		if err := (artifact.Descriptor{Digest: f.Digest, Size: f.Size}).Check(); err != nil {
-			return fmt.Errorf("record of %s %s: %w", id, r.Version, err)
-		}
-	}
-	if err := checkNames(&r.Facts); err != nil {
-		return fmt.Errorf("record of %s %s: %w", id, r.Version, err)
-	}
-	return nil
-}
-
-// checkNames makes sure that what others are asked for, and people are shown, has
-// the form that plugin.json would need. Kinds of capabilities may be newer than
-// this program.
-func checkNames(f *artifact.Facts) error {
-	for _, n := range slices.Concat(f.Requires, f.Conflicts) {
-		if _, err := manifest.ParseID(string(n.ID)); err != nil {
-			return err
-		}
-	}
-	for _, p := range f.Provides {
-		if err := manifest.CheckPointID(p.ID); err != nil {
-			return err
-		}
-	}
-	for app := range f.Host {
-		if _, err := manifest.ParseID("app/" + app); err != nil {
-			return fmt.Errorf("application %.200q: %w", app, manifest.ErrSyntax)
-		}
-	}
-	for _, c := range f.Capabilities {
-		if strings.ContainsFunc(string(c), func(r rune) bool { return !unicode.IsPrint(r) }) {
-			return fmt.Errorf("capability %.200q: %w", c, manifest.ErrSyntax)
-		}
-	}
-	return nil
 }

@@ -88,6 +88,18 @@ func NewPointRef(id, v string) (PointRef, error) {
 	return p, nil
 }
 
+// Check returns an error that wraps [ErrSyntax] if the name is none of a point, or a number
+// of the version is not between 0 and 9999.
+func (p PointRef) Check() error {
+	if err := CheckPointID(p.ID); err != nil {
+		return err
+	}
+	if p.Major < 0 || p.Minor < 0 || p.Major > 9999 || p.Minor > 9999 {
+		return fmt.Errorf("extension point %s: version %d.%d: %w: want numbers from 0 to 9999", p.ID, p.Major, p.Minor, ErrSyntax)
+	}
+	return nil
+}
+
 // smallNumber reads 0 to 9999 without leading zeros.
 func smallNumber(s string) (int, error) {
 	n, err := strconv.Atoi(s)

@@ -49,13 +49,13 @@ type Need struct {
 	ID       ID            `json:"id"`
 	Range    version.Range `json:"range"`
 	Optional bool          `json:"optional,omitempty"` // holds if the plugin is there, does not ask for it
-	Init     bool          `json:"init,omitempty"`     // must have started before; such needs form no cycle
+	Init     bool          `json:"init,omitempty"`     // must have started before, if it is there; such needs form no cycle
 }
 
 // Offer is a name that a plugin stands in for: who requires the name is served by it.
 type Offer struct {
 	ID      ID              `json:"id"`
-	Version version.Version `json:"version"` // of what is offered, not of the plugin
+	Version version.Version `json:"version"` // of what is offered, not of the plugin: MAJOR.MINOR.PATCH
 }
 
 // State describes the private data of a plugin.
@@ -139,13 +139,17 @@ func Parse(b []byte) (*Manifest, error) {
 
 // rangesWritten refuses a need without a range, which would read as every version.
 func rangesWritten(b []byte) error {
-	var m struct{ Requires, Conflicts []struct{ Range *string } }
+	type needs = []struct{ Range *string }
+	var m struct {
+		Requires, Conflicts needs
+		AnyOf               []needs `json:"any_of"`
+	}
 	if err := json.Unmarshal(b, &m); err != nil {
 		return err
 	}
-	for _, n := range slices.Concat(m.Requires, m.Conflicts) {
+	for _, n := range slices.Concat(m.Requires, m.Conflicts, slices.Concat(m.AnyOf...)) {
 		if n.Range == nil {
-			return fmt.Errorf("requires and conflicts: %w: a range is missing", ErrSyntax)
+			return fmt.Errorf("requires, any_of and conflicts: %w: a range is missing", ErrSyntax)
 		}
 	}
 	return nil
@@ -170,12 +174,14 @@ func (m *Manifest) Equal(n *Manifest) bool {
 	return err1 == nil && err2 == nil && bytes.Equal(a, b)
 }
 
-// sortLists puts lists whose order means nothing into a fixed one.
+// sortLists puts lists whose order means nothing into a fixed one. That of any_of means
+// something: in an entry, what stands first is preferred.
 func (m *Manifest) sortLists() {
 	slices.SortFunc(m.Provides, func(a, b PointRef) int { return strings.Compare(a.String(), b.String()) })
 	byID := func(a, b Need) int { return strings.Compare(string(a.ID), string(b.ID)) }
 	slices.SortFunc(m.Requires, byID)
 	slices.SortFunc(m.Conflicts, byID)
+	slices.SortFunc(m.Offers, func(a, b Offer) int { return strings.Compare(string(a.ID), string(b.ID)) })
 }
 
 // linkKinds are the keys of Manifest.Links.

@@ -79,35 +79,45 @@ func TestParseRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, bad := range map[string]string{
-		"unknown key":      strings.Replace(ok, `"id"`, `"x":1,"id"`, 1),
-		"repeated key":     strings.Replace(ok, `"id"`, `"id":"a/c","id"`, 1),
-		"case variant":     strings.Replace(ok, `"id"`, `"ID":"a/c","id"`, 1),
-		"other case":       strings.Replace(ok, `"id"`, `"ID"`, 1),
-		"null":             strings.Replace(ok, `"id"`, `"summary":null,"id"`, 1),
-		"null host":        strings.Replace(ok, `"id"`, `"host":{"folio":null},"id"`, 1),
-		"null range":       strings.Replace(ok, `"runtimes"`, `"requires":[{"id":"a/c","range":null}],"runtimes"`, 1),
-		"no range":         strings.Replace(ok, `"runtimes"`, `"requires":[{"id":"a/c"}],"runtimes"`, 1),
-		"no range either":  strings.Replace(ok, `"runtimes"`, `"conflicts":[{"id":"a/c"}],"runtimes"`, 1),
-		"half a pair":      strings.Replace(ok, `"runtimes"`, `"summary":"\ud800","runtimes"`, 1),
-		"large state":      strings.Replace(ok, `"runtimes"`, `"state":{"version":10000},"runtimes"`, 1),
-		"reserved name":    strings.Replace(ok, "m.wasm", "NUL", 1),
-		"unseen character": strings.Replace(ok, "m.wasm", "m\u200b.wasm", 1),
-		"escaping path":    strings.Replace(ok, "m.wasm", "../m.wasm", 1),
-		"backslash":        strings.Replace(ok, "m.wasm", `a\\m.wasm`, 1),
-		"bad id":           strings.Replace(ok, "a/b", "a", 1),
-		"trailing data":    ok + ok,
-		"no JSON":          "plugin",
-		"too large":        `{"id":"` + strings.Repeat("a", manifest.MaxJSON) + `"}`,
-		"repeated need":    strings.Replace(ok, `"runtimes"`, `"requires":[{"id":"a/c","range":"*"},{"id":"a/c","range":"*"}],"runtimes"`, 1),
-		"empty range":      strings.Replace(ok, `"runtimes"`, `"requires":[{"id":"a/c","range":">2 <1"}],"runtimes"`, 1),
-		"control in text":  strings.Replace(ok, `"runtimes"`, `"summary":"a\u0007b","runtimes"`, 1),
-		"bidi in text":     strings.Replace(ok, `"runtimes"`, `"summary":"a\u202eb","runtimes"`, 1),
-		"no platform":      strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"process":{"platforms":{}}}`, 1),
-		"bad platform":     strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"process":{"platforms":{"LINUX":"x"}}}`, 1),
-		"negative state":   strings.Replace(ok, `"runtimes"`, `"state":{"version":-1},"runtimes"`, 1),
-		"point twice":      strings.Replace(ok, `"runtimes"`, `"provides":[{"id":"x","major":1,"minor":0},{"id":"x","major":1,"minor":2}],"runtimes"`, 1),
-		"keyword twice":    strings.Replace(ok, `"runtimes"`, `"keywords":["x","x"],"runtimes"`, 1),
-		"capability twice": strings.Replace(ok, `"runtimes"`, `"capabilities":["run:x","run:x"],"runtimes"`, 1),
+		"unknown key":           strings.Replace(ok, `"id"`, `"x":1,"id"`, 1),
+		"repeated key":          strings.Replace(ok, `"id"`, `"id":"a/c","id"`, 1),
+		"case variant":          strings.Replace(ok, `"id"`, `"ID":"a/c","id"`, 1),
+		"other case":            strings.Replace(ok, `"id"`, `"ID"`, 1),
+		"null":                  strings.Replace(ok, `"id"`, `"summary":null,"id"`, 1),
+		"null host":             strings.Replace(ok, `"id"`, `"host":{"folio":null},"id"`, 1),
+		"null range":            strings.Replace(ok, `"runtimes"`, `"requires":[{"id":"a/c","range":null}],"runtimes"`, 1),
+		"no range":              strings.Replace(ok, `"runtimes"`, `"requires":[{"id":"a/c"}],"runtimes"`, 1),
+		"no range either":       strings.Replace(ok, `"runtimes"`, `"conflicts":[{"id":"a/c"}],"runtimes"`, 1),
+		"no range in any_of":    strings.Replace(ok, `"runtimes"`, `"any_of":[[{"id":"a/c","range":"*"},{"id":"a/d"}]],"runtimes"`, 1),
+		"options in any_of":     strings.Replace(ok, `"runtimes"`, `"any_of":[[{"id":"a/c","range":"*"},{"id":"a/d","range":"*","init":true}]],"runtimes"`, 1),
+		"repeated in any_of":    strings.Replace(ok, `"runtimes"`, `"any_of":[[{"id":"a/c","range":"*"},{"id":"a/c","range":"1"}]],"runtimes"`, 1),
+		"flat any_of":           strings.Replace(ok, `"runtimes"`, `"any_of":[{"id":"a/c","range":"*"},{"id":"a/d","range":"1"}],"runtimes"`, 1),
+		"empty entry of any_of": strings.Replace(ok, `"runtimes"`, `"any_of":[[]],"runtimes"`, 1),
+		"options in conflicts":  strings.Replace(ok, `"runtimes"`, `"conflicts":[{"id":"a/c","range":"*","optional":true}],"runtimes"`, 1),
+		"offer without version": strings.Replace(ok, `"runtimes"`, `"offers":[{"id":"a/c"}],"runtimes"`, 1),
+		"offer of a range":      strings.Replace(ok, `"runtimes"`, `"offers":[{"id":"a/c","version":"1"}],"runtimes"`, 1),
+		"repeated offer":        strings.Replace(ok, `"runtimes"`, `"offers":[{"id":"a/c","version":"1.0.0"},{"id":"a/c","version":"2.0.0"}],"runtimes"`, 1),
+		"own offer":             strings.Replace(ok, `"runtimes"`, `"offers":[{"id":"a/b","version":"1.0.0"}],"runtimes"`, 1),
+		"half a pair":           strings.Replace(ok, `"runtimes"`, `"summary":"\ud800","runtimes"`, 1),
+		"large state":           strings.Replace(ok, `"runtimes"`, `"state":{"version":10000},"runtimes"`, 1),
+		"reserved name":         strings.Replace(ok, "m.wasm", "NUL", 1),
+		"unseen character":      strings.Replace(ok, "m.wasm", "m\u200b.wasm", 1),
+		"escaping path":         strings.Replace(ok, "m.wasm", "../m.wasm", 1),
+		"backslash":             strings.Replace(ok, "m.wasm", `a\\m.wasm`, 1),
+		"bad id":                strings.Replace(ok, "a/b", "a", 1),
+		"trailing data":         ok + ok,
+		"no JSON":               "plugin",
+		"too large":             `{"id":"` + strings.Repeat("a", manifest.MaxJSON) + `"}`,
+		"repeated need":         strings.Replace(ok, `"runtimes"`, `"requires":[{"id":"a/c","range":"*"},{"id":"a/c","range":"*"}],"runtimes"`, 1),
+		"empty range":           strings.Replace(ok, `"runtimes"`, `"requires":[{"id":"a/c","range":">2 <1"}],"runtimes"`, 1),
+		"control in text":       strings.Replace(ok, `"runtimes"`, `"summary":"a\u0007b","runtimes"`, 1),
+		"bidi in text":          strings.Replace(ok, `"runtimes"`, `"summary":"a\u202eb","runtimes"`, 1),
+		"no platform":           strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"process":{"platforms":{}}}`, 1),
+		"bad platform":          strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"process":{"platforms":{"LINUX":"x"}}}`, 1),
+		"negative state":        strings.Replace(ok, `"runtimes"`, `"state":{"version":-1},"runtimes"`, 1),
+		"point twice":           strings.Replace(ok, `"runtimes"`, `"provides":[{"id":"x","major":1,"minor":0},{"id":"x","major":1,"minor":2}],"runtimes"`, 1),
+		"keyword twice":         strings.Replace(ok, `"runtimes"`, `"keywords":["x","x"],"runtimes"`, 1),
+		"capability twice":      strings.Replace(ok, `"runtimes"`, `"capabilities":["run:x","run:x"],"runtimes"`, 1),
 	} {
 		if _, err := manifest.Parse([]byte(bad)); err == nil {
 			t.Errorf("%s accepted", name)
@@ -153,9 +163,14 @@ func TestHugeLists(t *testing.T) {
 	}
 	for key, value := range map[string]string{
 		"keywords": list(`"a"`), "files": list(`"a"`), "capabilities": list(`"a"`), "provides": list(`{}`),
-		"requires": list(`{"range":"1"}`), "conflicts": list(`{"range":"1"}`),
+		"requires": list(`{"range":"1"}`), "conflicts": list(`{"range":"1"}`), "any_of": list(`[]`), "offers": list(`{}`),
+		"any_of.1": "",
 	} {
-		text := fmt.Sprintf(`{"id":"a/b","version":"1.0.0","runtimes":{"wasm":{"module":"m.wasm"}},%q:%s}`, key, value)
+		field := key
+		if field == "any_of.1" {
+			field, value = "any_of", "["+list(`{"range":"1"}`)+"]"
+		}
+		text := fmt.Sprintf(`{"id":"a/b","version":"1.0.0","runtimes":{"wasm":{"module":"m.wasm"}},%q:%s}`, field, value)
 		_, err := manifest.Parse([]byte(text))
 		list, ok := errors.AsType[manifest.Errors](err)
 		if !ok || len(list) != 1 || list[0].Key != key || !strings.Contains(err.Error(), "entries, more than the limit of") {

@@ -18,6 +18,21 @@ var WasmPlatform = Platform{OS: "wasip1", Arch: "wasm"}
 
 var platformPart = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
 
+var runtimePattern = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
+
+// maxRuntime is the length of the name of a runtime in bytes.
+const maxRuntime = 40
+
+// CheckRuntime returns an error that wraps [ErrSyntax] if s has not the form of the name of
+// a runtime: lower-case letters and digits, with single dashes between them. It may be one
+// that this program does not know.
+func CheckRuntime(s string) error {
+	if len(s) > maxRuntime || !runtimePattern.MatchString(s) {
+		return fmt.Errorf("runtime %.100q: %w: want lower-case letters and digits, for example wasm", s, ErrSyntax)
+	}
+	return nil
+}
+
 // ParsePlatform reads "os/arch".
 func ParsePlatform(s string) (Platform, error) {
 	os, arch, ok := strings.Cut(s, "/")

@@ -65,6 +65,7 @@ func TestSchemaSamples(t *testing.T) {
 	beyond := []string{
 		"alias.yaml", "two-documents.yaml", "twice.yaml", "self.yaml", "tag.yaml", "merge.yaml", "syntax.yaml",
 		"host-empty.yaml", "point-version.yaml",
+		"any-of-empty-range.yaml", "any-of-name-twice.yaml", "any-of-self.yaml", "any-of-twice.yaml", "offers-self.yaml", "offers-twice.yaml",
 	}
 	for _, dir := range []string{"valid/", "invalid/"} {
 		entries, err := os.ReadDir(vectorDir + dir)
@@ -102,6 +103,7 @@ func TestSchemaPatterns(t *testing.T) {
 		"point":      {"a b1 acme.dev / . _ - A", true, func(s string) bool { return CheckPointID(s) == nil }},
 		"path":       {`a / / . .. \ : con COM1 .txt é "`, true, func(s string) bool { return checkPath(s) == nil }},
 		"range":      {"1 0 2.3 1.2.3 -rc.1 +b x * > = >= < ^ ~ || | , _ _ - . 01", true, validRange},
+		"offered":    {"1 0 2 10 1.2.3 01 . . . -rc +b 0.0.0 v", true, validOffered},
 		"capability": {"net: fs: ro: rw: env: host: run: a.b * . 443 :443 :* [::1] / - _ HOME", true, validCapabilityText},
 		"link":       {"https:// http:// HTTP:// ftp:// git.example.org / ? # : 80 @ a %20 ..", false, validLink},
 	} {
@@ -133,5 +135,10 @@ func TestSchemaPatterns(t *testing.T) {
 }
 
 func validRange(s string) bool { _, err := version.ParseRange(s); return err == nil }
+
+func validOffered(s string) bool {
+	v, err := version.Parse(s)
+	return err == nil && Offer{ID: "a/b", Version: v}.Check() == nil
+}
 
 func validCapabilityText(s string) bool { _, err := ParseCapability(s); return err == nil }

@@ -20,7 +20,8 @@ const (
 	maxKeyword      = 40
 	maxLicense      = 200
 	maxLink         = 500
-	maxList         = 200 // entries of any list or map
+	MaxList         = 200 // entries of any list or map
+	maxChoice       = 20  // names in one entry of any_of
 	maxStateVersion = 9999
 )
 
@@ -69,7 +70,10 @@ func (v *validator) manifest(m *Manifest) {
 	v.provides(m.Provides)
 	v.host(m.Host)
 	v.needs("requires", m.ID, m.Requires)
+	v.anyOf(m.ID, m.AnyOf)
 	v.needs("conflicts", m.ID, m.Conflicts)
+	v.bare("conflicts", m.Conflicts)
+	v.offers(m.ID, m.Offers)
 	v.runtimes(m.Runtimes)
 	v.paths(m)
 	v.capabilities(m.Capabilities)
@@ -88,7 +92,7 @@ func (v *validator) limit(key string, n, most int) bool {
 }
 
 func (v *validator) host(host map[string]version.Range) {
-	if !v.limit("host", len(host), maxList) {
+	if !v.limit("host", len(host), MaxList) {
 		return
 	}
 	for _, app := range sortedKeys(host) {
@@ -153,37 +157,13 @@ func validLink(s string) bool {
 }
 
 func (v *validator) provides(list []PointRef) {
-	if !v.limit("provides", len(list), maxList) {
+	if !v.limit("provides", len(list), MaxList) {
 		return
 	}
 	for i, p := range list {
-		v.check("provides."+p.ID, CheckPointID(p.ID))
-		if p.Major < 0 || p.Minor < 0 || p.Major > 9999 || p.Minor > 9999 {
-			v.add("provides."+p.ID, "", "version %d.%d", p.Major, p.Minor)
-		}
+		v.check("provides."+p.ID, p.Check())
 		if slices.ContainsFunc(list[:i], func(q PointRef) bool { return q.ID == p.ID && q.Major == p.Major }) {
 			v.add("provides."+p.ID, "", "twice with major %d", p.Major)
-		}
-	}
-}
-
-func (v *validator) needs(key string, self ID, list []Need) {
-	if !v.limit(key, len(list), maxList) {
-		return
-	}
-	for i, n := range list {
-		at := key + "." + string(n.ID)
-		if _, err := ParseID(string(n.ID)); err != nil {
-			v.add(at, "", "%v", err)
-		}
-		if n.ID == self {
-			v.add(at, "", "a plugin cannot name itself")
-		}
-		if n.Range.IsEmpty() {
-			v.add(at, "", "no version is in the range %s", n.Range)
-		}
-		if slices.ContainsFunc(list[:i], func(q Need) bool { return q.ID == n.ID }) {
-			v.add(at, "", "twice")
 		}
 	}
 }
@@ -201,7 +181,7 @@ func (v *validator) runtimes(r Runtimes) {
 	if len(r.Process.Platforms) == 0 {
 		v.add("runtimes.process.platforms", "", "name at least one platform")
 	}
-	if !v.limit("runtimes.process.platforms", len(r.Process.Platforms), maxList) {
+	if !v.limit("runtimes.process.platforms", len(r.Process.Platforms), MaxList) {
 		return
 	}
 	for _, p := range sortedKeys(r.Process.Platforms) {
@@ -213,7 +193,7 @@ func (v *validator) runtimes(r Runtimes) {
 }
 
 func (v *validator) paths(m *Manifest) {
-	if v.limit("files", len(m.Files), maxList) {
+	if v.limit("files", len(m.Files), MaxList) {
 		for i, f := range m.Files {
 			v.check("files", checkPath(f))
 			if slices.Contains(m.Files[:i], f) {
@@ -227,7 +207,7 @@ func (v *validator) paths(m *Manifest) {
 }
 
 func (v *validator) capabilities(list []Capability) {
-	if !v.limit("capabilities", len(list), maxList) {
+	if !v.limit("capabilities", len(list), MaxList) {
 		return
 	}
 	for i, c := range list {

@@ -181,8 +181,8 @@ func (d *yamlDecoder) texts(path string, n *yaml.Node) []string {
 		return nil
 	}
 	var out []string
-	if len(n.Content) > maxList {
-		d.wrong(path, n, "%d entries, more than the limit of %d", len(n.Content), maxList)
+	if len(n.Content) > MaxList {
+		d.wrong(path, n, "%d entries, more than the limit of %d", len(n.Content), MaxList)
 		return nil
 	}
 	for _, c := range n.Content {
@@ -219,10 +219,10 @@ func (d *yamlDecoder) rng(path string, n *yaml.Node) version.Range {
 var keys = map[string][]string{
 	"": {
 		"id", "version", "summary", "license", "keywords", "links", "provides", "host", "requires",
-		"conflicts", "runtimes", "files", "capabilities", "config", "state",
+		"any_of", "conflicts", "offers", "runtimes", "files", "capabilities", "config", "state",
 	},
 	"links":            linkKinds,
-	"requires.*":       {"range", "optional"},
+	"requires.*":       {"range", "optional", "init"},
 	"runtimes":         {RuntimeWasm, RuntimeProcess},
 	"runtimes.wasm":    {"module"},
 	"runtimes.process": {"platforms"},
@@ -251,8 +251,12 @@ func (d *yamlDecoder) manifest(root *yaml.Node) *Manifest {
 			m.Host = d.host(k, v)
 		case "requires":
 			m.Requires = d.needs(k, v, true)
+		case "any_of":
+			m.AnyOf = d.anyOf(k, v)
 		case "conflicts":
 			m.Conflicts = d.needs(k, v, false)
+		case "offers":
+			m.Offers = d.offers(k, v)
 		case "runtimes":
 			m.Runtimes = d.runtimes(k, v)
 		case "files":
@@ -299,33 +303,6 @@ func (d *yamlDecoder) provides(path string, n *yaml.Node) []PointRef {
 func (d *yamlDecoder) host(path string, n *yaml.Node) map[string]version.Range {
 	out := map[string]version.Range{}
 	d.pairs(path, n, nil, func(k string, v *yaml.Node) { out[k] = d.rng(path+"."+k, v) })
-	return out
-}
-
-// needs reads id: range, or id: {range, optional} where options are allowed.
-func (d *yamlDecoder) needs(path string, n *yaml.Node, options bool) []Need {
-	var out []Need
-	d.pairs(path, n, nil, func(k string, v *yaml.Node) {
-		need, at := Need{ID: ID(k)}, path+"."+k
-		if !options || v.Kind != yaml.MappingNode {
-			need.Range = d.rng(at, v)
-			out = append(out, need)
-			return
-		}
-		ranged := false // lines cannot tell: acme/x.range may be another plugin
-		d.pairs(at, v, keys["requires.*"], func(k string, v *yaml.Node) {
-			if k == "range" {
-				ranged = true
-				need.Range = d.rng(at+"."+k, v)
-			} else {
-				need.Optional = d.bool(at+"."+k, v)
-			}
-		})
-		if !ranged {
-			d.wrong(at, v, "a range is missing")
-		}
-		out = append(out, need)
-	})
 	return out
 }
 

@@ -68,9 +68,11 @@ func TestFullManifest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprintln(m.ID, m.Version, m.Provides, m.Host["folio"], m.Requires[0].ID, m.Requires[0].Optional, m.Requires[1].Range,
+	got := fmt.Sprintln(m.ID, m.Version, m.Provides, m.Host["folio"], m.Requires[0].ID, m.Requires[0].Optional, m.Requires[1].Range, m.Requires[2].Init,
+		m.AnyOf, m.Offers,
 		m.Conflicts[0].Range, m.Runtimes.Names(), m.Runtimes.Platforms(), m.Capabilities[0].Describe(), m.State.Version)
-	want := "folio/toc 1.2.0 [folio.example.org/transform@1.1] >=0.3 <2 folio/emoji true ^1.0 * [process wasm] " +
+	want := "folio/toc 1.2.0 [folio.example.org/transform@1.1] >=0.3 <2 folio/emoji true ^1.0 true " +
+		"[[{folio/anchors ^1 false false} {acme/slugs ^2 false false}]] [{folio/outline 1.1.0}] * [process wasm] " +
 		"[darwin/arm64 linux/amd64 wasip1/wasm] read files under assets 1\n"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -147,7 +149,7 @@ func TestDocument(t *testing.T) {
 		}
 	}
 	for _, key := range []string{
-		"id", "version", "summary", "license", "keywords", "links", "provides", "host", "requires", "conflicts",
+		"id", "version", "summary", "license", "keywords", "links", "provides", "host", "requires", "any_of", "conflicts", "offers",
 		"runtimes", "files", "capabilities", "config", "state.version",
 	} {
 		if !strings.Contains(parts[len(parts)-1], "\n| `"+key+"` |") {

@@ -1,0 +1,156 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/manifest"
+)
+
+// maxCapability is the length of a capability in bytes, of kinds not known here too.
+const maxCapability = 300
+
+// check makes sure that a record is of the form that docs/spec/index.md describes. Who
+// takes a record further, to a lock or a screen, relies on it.
+func (r *Record) check(id manifest.ID) error {
+	if r.ID != id {
+		return fmt.Errorf("record of %.200q in the document of %s", r.ID, id)
+	}
+	if r.Version.IsZero() {
+		return fmt.Errorf("record of %s without a version", id)
+	}
+	if err := r.checkParts(); err != nil {
+		return fmt.Errorf("record of %s %s: %w", id, r.Version, err)
+	}
+	return nil
+}
+
+func (r *Record) checkParts() error {
+	if err := checkRef(Ref{r.Digest, r.Size}); err != nil {
+		return err
+	}
+	if err := r.checkPackages(); err != nil {
+		return err
+	}
+	for _, n := range []int{len(r.Requires), len(r.AnyOf), len(r.Conflicts), len(r.Offers), len(r.Provides), len(r.Host), len(r.Capabilities)} {
+		if n > manifest.MaxList {
+			return fmt.Errorf("a list of %d entries, more than the limit of %d", n, manifest.MaxList)
+		}
+	}
+	if err := checkNeeds(&r.Facts); err != nil {
+		return err
+	}
+	if err := checkOffers(&r.Facts); err != nil {
+		return err
+	}
+	return checkNames(&r.Facts)
+}
+
+func checkRef(f Ref) error { return artifact.Descriptor{Digest: f.Digest, Size: f.Size}.Check() }
+
+func (r *Record) checkPackages() error {
+	type target struct {
+		runtime  string
+		platform manifest.Platform
+	}
+	seen := make(map[target]bool, len(r.Packages))
+	for _, p := range r.Packages {
+		if err := errors.Join(manifest.CheckRuntime(p.Runtime), checkRef(p.Manifest), checkRef(p.Payload)); err != nil {
+			return err
+		}
+		if _, err := manifest.ParsePlatform(p.Platform.String()); err != nil {
+			return err
+		}
+		t := target{p.Runtime, p.Platform}
+		if seen[t] {
+			return fmt.Errorf("two packages for %s on %s", p.Runtime, p.Platform)
+		}
+		seen[t] = true
+	}
+	return nil
+}
+
+// checkNeeds looks at the names of other plugins. A name twice would make it depend on
+// the reader which of the ranges counts.
+func checkNeeds(f *artifact.Facts) error {
+	if err := checkList(f.Requires, true); err != nil {
+		return fmt.Errorf("requires: %w", err)
+	}
+	if err := checkList(f.Conflicts, false); err != nil {
+		return fmt.Errorf("conflicts: %w", err)
+	}
+	for _, list := range f.AnyOf {
+		if err := checkList(list, false); err != nil {
+			return fmt.Errorf("any_of: %w", err)
+		}
+		if len(list) < 2 || len(list) > manifest.MaxList {
+			return fmt.Errorf("any_of: a choice of %d names, want 2 to %d", len(list), manifest.MaxList)
+		}
+	}
+	return nil
+}
+
+func checkList(list []manifest.Need, options bool) error {
+	seen := make(map[manifest.ID]bool, len(list))
+	for _, n := range list {
+		if _, err := manifest.ParseID(string(n.ID)); err != nil {
+			return err
+		}
+		if seen[n.ID] {
+			return fmt.Errorf("%s twice", n.ID)
+		}
+		if !options && (n.Optional || n.Init) {
+			return fmt.Errorf("%s with optional or init, which are for requires only", n.ID)
+		}
+		seen[n.ID] = true
+	}
+	return nil
+}
+
+func checkOffers(f *artifact.Facts) error {
+	seen := make(map[manifest.ID]bool, len(f.Offers))
+	for _, o := range f.Offers {
+		if err := o.Check(); err != nil {
+			return fmt.Errorf("offers: %w", err)
+		}
+		if o.ID == f.ID || seen[o.ID] {
+			return fmt.Errorf("offers: %s is its own name, or there twice", o.ID)
+		}
+		seen[o.ID] = true
+	}
+	return nil
+}
+
+// checkNames makes sure that what others are asked for, and people are shown, has
+// the form that plugin.json would need. Kinds of capabilities may be newer than
+// this program.
+func checkNames(f *artifact.Facts) error {
+	type major struct {
+		id     string
+		number int
+	}
+	seen := make(map[major]bool, len(f.Provides))
+	for _, p := range f.Provides {
+		if err := p.Check(); err != nil {
+			return err
+		}
+		if seen[major{p.ID, p.Major}] {
+			return fmt.Errorf("provides: %s twice with major %d", p.ID, p.Major)
+		}
+		seen[major{p.ID, p.Major}] = true
+	}
+	for app := range f.Host {
+		if _, err := manifest.ParseID("app/" + app); err != nil {
+			return fmt.Errorf("application %.200q: %w", app, manifest.ErrSyntax)
+		}
+	}
+	for _, c := range f.Capabilities {
+		if c == "" || len(c) > maxCapability || strings.ContainsFunc(string(c), func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return fmt.Errorf("capability %.200q: %w", c, manifest.ErrSyntax)
+		}
+	}
+	return nil
+}
