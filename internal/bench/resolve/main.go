@@ -93,7 +93,7 @@ func (t tools) run(data string) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, x := range append(out, r) {
+	for _, x := range append(out, r, lockCheck()) {
 		fmt.Println(x)
 	}
 	return nil
@@ -111,7 +111,7 @@ func (t tools) compare(name string, u *universe, bundle int, bound float64) (tar
 	ours, theirs := math.Inf(1), math.NaN()
 	var last line
 	for range t.rounds {
-		l, err := t.ours(input, "--runs=1", "--roots="+roots)
+		l, err := t.ours(input, "--runs="+runs, "--roots="+roots)
 		if err != nil {
 			return target{}, err
 		}
@@ -134,6 +134,10 @@ func (t tools) compare(name string, u *universe, bundle int, bound float64) (tar
 	return target{name + "/yardstick", ours / theirs, bound}, nil
 }
 
+// runs is how often both solve everything in a round; the best of them counts. The first
+// one of ours also turns ranges into sets, which the yardstick has done before it starts.
+const runs = "5"
+
 // line is what resolvecheck prints.
 type line struct {
 	Roots, Sat, Unsat, Wrong int
@@ -152,17 +156,26 @@ func (t tools) ours(input string, flags ...string) (l line, err error) {
 var total = regexp.MustCompile(`total_ms=([0-9.]+)`)
 
 func (t tools) theirs(flat string) (float64, error) {
-	cmd := exec.Command(t.yardstick, flat, "1")
+	cmd := exec.Command(t.yardstick, flat, runs)
 	cmd.Env = append(os.Environ(), "ORDER=mix")
 	b, err := cmd.Output()
 	if err != nil {
 		return 0, err
 	}
-	m := total.FindSubmatch(b)
-	if m == nil {
+	best := math.NaN()
+	for _, m := range total.FindAllSubmatch(b, -1) {
+		ms, err := strconv.ParseFloat(string(m[1]), 64)
+		if err != nil {
+			return 0, err
+		}
+		if !(best <= ms) {
+			best = ms
+		}
+	}
+	if math.IsNaN(best) {
 		return 0, fmt.Errorf("yardstick said %q", b)
 	}
-	return strconv.ParseFloat(string(m[1]), 64)
+	return best, nil
 }
 
 // worstWithSuggestions is the slowest answer over all problems of a universe with the
