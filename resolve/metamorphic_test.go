@@ -189,8 +189,8 @@ func TestSameAnswerEveryTime(t *testing.T) {
 
 // errText leaves out addresses.
 func errText(s string) string {
-	if i := strings.Index(s, "0x"); i >= 0 {
-		return s[:i]
+	if before, _, ok := strings.Cut(s, "0x"); ok {
+		return before
 	}
 	return s
 }

@@ -12,12 +12,14 @@ import (
 // shape is what the decoder knows of the objects and arrays of one type.
 type shape struct {
 	fields map[string]field // by folded name; nil: not a struct
+	exact  map[string]field // by name
 	elem   reflect.Type     // of the elements of a map or list
 }
 
 type field struct {
-	name string
-	typ  reflect.Type
+	name   string
+	typ    reflect.Type
+	number int // among the fields of the struct
 }
 
 var (
@@ -43,7 +45,7 @@ func shapeOf(t reflect.Type) *shape {
 	s := new(shape)
 	switch t.Kind() {
 	case reflect.Struct:
-		s.fields = map[string]field{}
+		s.fields, s.exact = map[string]field{}, map[string]field{}
 		s.collect(t, map[reflect.Type]bool{})
 	case reflect.Map, reflect.Slice, reflect.Array:
 		s.elem = t.Elem()
@@ -78,7 +80,8 @@ func (s *shape) collect(t reflect.Type, seen map[reflect.Type]bool) {
 				name = f.Name
 			}
 			if _, ok := s.fields[fold(name)]; !ok {
-				s.fields[fold(name)] = field{name, f.Type}
+				s.exact[name] = field{name, f.Type, len(s.fields)}
+				s.fields[fold(name)] = s.exact[name]
 			}
 		}
 	}

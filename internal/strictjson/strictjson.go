@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 	"unicode/utf8"
@@ -45,14 +44,19 @@ func Unmarshal(b []byte, v any, l Limits) error {
 	if err := check(b, l.withDefaults(), reflect.TypeOf(v)); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	if !l.AllowUnknown {
-		d.DisallowUnknownFields()
-	}
-	if err := d.Decode(v); err != nil {
+	if err := decode(b, v, l.AllowUnknown); err != nil {
 		return fmt.Errorf("%w: %s", ErrInvalid, strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil
+}
+
+func decode(b []byte, v any, allowUnknown bool) error {
+	if allowUnknown {
+		return json.Unmarshal(b, v)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
 }
 
 // Check reports whether b is one JSON value within the limits, valid Unicode, and
@@ -75,115 +79,19 @@ func check(b []byte, l Limits, t reflect.Type) error {
 	if i := loneSurrogate(b); i >= 0 {
 		return fmt.Errorf("at byte %d: half a surrogate pair", i)
 	}
-	c := checker{d: json.NewDecoder(bytes.NewReader(b)), limits: l, root: t}
-	c.d.UseNumber()
-	for {
-		t, err := c.d.Token()
-		if err == io.EOF {
-			return c.end()
-		}
-		if err != nil {
-			return fmt.Errorf("at byte %d: %w", c.d.InputOffset(), err)
-		}
-		if err := c.token(t); err != nil {
-			return fmt.Errorf("at byte %d: %w", c.d.InputOffset(), err)
-		}
+	if !json.Valid(b) {
+		return syntaxError(b)
 	}
+	c := checker{limits: l, root: t}
+	return c.follow(b)
 }
 
-// checker follows the tokens of one value with a stack of its own, so that deep
-// input costs memory only up to the limit.
-type checker struct {
-	d      *json.Decoder
-	limits Limits
-	root   reflect.Type
-	stack  []level
-	values int // at the top
-}
-
-type level struct {
-	keys    map[string]string // folded key to key; nil for an array
-	wantKey bool
-	shape   *shape       // what is known of the type; nil: nothing
-	next    reflect.Type // of the value that follows
-}
-
-func (c *checker) token(t json.Token) error {
-	switch x := t.(type) {
-	case json.Delim:
-		if x == '}' || x == ']' {
-			c.stack = c.stack[:len(c.stack)-1]
-			c.valueDone()
-			return nil
-		}
-		return c.open(x == '{')
-	case string:
-		if n := len(c.stack); n > 0 && c.stack[n-1].wantKey {
-			c.stack[n-1].wantKey = false
-			return c.stack[n-1].key(x)
-		}
-	case nil:
-		if c.limits.RefuseNull {
-			return errors.New("null")
-		}
+// syntaxError says what is wrong with b, which is no JSON.
+func syntaxError(b []byte) error {
+	var raw json.RawMessage
+	err := json.Unmarshal(b, &raw)
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("at byte %d: %w", e.Offset, err)
 	}
-	c.valueDone()
-	return nil
-}
-
-func (c *checker) open(object bool) error {
-	if len(c.stack) == c.limits.Depth {
-		return fmt.Errorf("nested deeper than %d", c.limits.Depth)
-	}
-	t := c.root
-	if n := len(c.stack); n > 0 {
-		t = c.stack[n-1].next
-	}
-	l := level{shape: shapeOf(t)}
-	if l.shape != nil {
-		l.next = l.shape.elem
-	}
-	if object {
-		l.keys, l.wantKey = map[string]string{}, true
-	}
-	c.stack = append(c.stack, l)
-	return nil
-}
-
-func (l *level) key(k string) error {
-	f := fold(k)
-	if other, ok := l.keys[f]; ok {
-		if other == k {
-			return fmt.Errorf("key %.200q twice", k)
-		}
-		return fmt.Errorf("keys %.200q and %.200q differ only in case", other, k)
-	}
-	l.keys[f] = k
-	if l.shape == nil || l.shape.fields == nil {
-		return nil
-	}
-	field, ok := l.shape.fields[f]
-	if ok && field.name != k {
-		return fmt.Errorf("key %.200q differs only in case from %q", k, field.name)
-	}
-	l.next = field.typ
-	return nil
-}
-
-func (c *checker) valueDone() {
-	if n := len(c.stack); n > 0 {
-		c.stack[n-1].wantKey = c.stack[n-1].keys != nil
-		return
-	}
-	c.values++
-}
-
-func (c *checker) end() error {
-	if len(c.stack) > 0 {
-		return errors.New("unexpected end")
-	}
-	if c.values != 1 {
-		return fmt.Errorf("%d values, want one", c.values)
-	}
-	return nil
+	return err
 }
