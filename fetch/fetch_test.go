@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"testing"
@@ -158,6 +159,32 @@ func TestSources(t *testing.T) {
 		}
 		if n != 1 {
 			t.Fatalf("%d hits", n)
+		}
+	}
+}
+
+// TestSourcesOfProviders: a registry may name providers that nobody has a source for. They
+// would stop a search for a solution that does without them.
+func TestSourcesOfProviders(t *testing.T) {
+	for name, src := range sources(t, plugintest.Pack(t, "acme/a", "1.0.0", "requires: { acme/kv: ^1 }"),
+		plugintest.Pack(t, "acme/redis", "3.0.0", "offers: { acme/kv: 1.1.0 }"), plugintest.Pack(t, "evil/redis", "3.0.0", "offers: { acme/kv: 1.2.0 }")) {
+		s := fetch.Sources{Namespaces: map[string]fetch.Source{"acme": src}}
+		if p, err := s.Plugin(t.Context(), "acme/kv"); err != nil || fmt.Sprint(p.Providers) != "[acme/redis]" {
+			t.Fatalf("%s: %+v, %v", name, p, err)
+		}
+		if p, err := (fetch.Sources{Default: src}).Plugin(t.Context(), "acme/kv"); err != nil || fmt.Sprint(p.Providers) != "[acme/redis evil/redis]" {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+		problem := resolve.Problem{
+			Host:   resolve.Host{App: "acme", Version: version.MustParse("1.0.0"), Runtimes: []string{"wasm"}},
+			Wishes: []resolve.Wish{{ID: "acme/a"}},
+		}
+		sol, err := resolve.Solve(t.Context(), s, problem)
+		if err != nil || len(sol.Choices) != 2 {
+			t.Fatalf("%s: %+v, %v", name, sol, err)
+		}
+		if _, ok := sol.Find("acme/redis"); !ok {
+			t.Errorf("%s: chosen %+v", name, sol.Choices)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"slices"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
@@ -54,13 +55,22 @@ func (s Sources) For(id manifest.ID) (Source, error) {
 	return src, nil
 }
 
-// Plugin implements index.Index.
+// Plugin implements index.Index. Providers that no source is for are left out.
 func (s Sources) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
 	src, err := s.For(id)
 	if err != nil {
 		return nil, err
 	}
-	return src.Plugin(ctx, id)
+	p, err := src.Plugin(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	foreign := func(id manifest.ID) bool { return s.Default == nil && s.Namespaces[id.Namespace()] == nil }
+	if slices.ContainsFunc(p.Providers, foreign) {
+		p = new(*p)
+		p.Providers = slices.DeleteFunc(slices.Clone(p.Providers), foreign)
+	}
+	return p, nil
 }
 
 // Search implements index.Searcher: it asks the default source, which fails with
@@ -97,7 +107,7 @@ func OpenFolder(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Folder{index.OfStore{Store: s}, path}, nil
+	return &Folder{index.NewOfStore(s), path}, nil
 }
 
 // Identity implements Source.

@@ -35,7 +35,7 @@ func (r *Record) checkParts() error {
 	if err := r.checkPackages(); err != nil {
 		return err
 	}
-	for _, n := range []int{len(r.Requires), len(r.AnyOf), len(r.Conflicts), len(r.Offers), len(r.Provides), len(r.Host), len(r.Capabilities)} {
+	for _, n := range []int{len(r.Requires), len(r.AnyOf), len(r.Conflicts), len(r.Provides), len(r.Host), len(r.Capabilities)} {
 		if n > manifest.MaxList {
 			return fmt.Errorf("a list of %d entries, more than the limit of %d", n, manifest.MaxList)
 		}
@@ -111,6 +111,9 @@ func checkList(list []manifest.Need, options bool) error {
 }
 
 func checkOffers(f *artifact.Facts) error {
+	if n := len(f.Offers); n > manifest.MaxOffers {
+		return fmt.Errorf("offers: %d names, more than the limit of %d", n, manifest.MaxOffers)
+	}
 	seen := make(map[manifest.ID]bool, len(f.Offers))
 	for _, o := range f.Offers {
 		if err := o.Check(); err != nil {

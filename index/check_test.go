@@ -56,6 +56,11 @@ var records = map[string]struct {
 	"offer twice": {"or there twice", func(r *index.Record) {
 		r.Offers = []manifest.Offer{offer("a/b", version.Version{Major: 1}), offer("a/b", version.Version{Major: 2})}
 	}},
+	"too many offers": {"offers: 21 names", func(r *index.Record) {
+		for i := range manifest.MaxOffers + 1 {
+			r.Offers = append(r.Offers, offer(manifest.ID(fmt.Sprintf("a/p%d", i)), version.Version{Major: 1}))
+		}
+	}},
 	"offer of 0.0.0":   {"offered version 0.0.0", func(r *index.Record) { r.Offers = []manifest.Offer{offer("a/b", version.Version{})} }},
 	"offer of a pre":   {"offered version 1.0.0-a", func(r *index.Record) { r.Offers = []manifest.Offer{offer("a/b", version.MustParse("1.0.0-a"))} }},
 	"offer of a build": {"offered version 1.0.0+a", func(r *index.Record) { r.Offers = []manifest.Offer{offer("a/b", version.MustParse("1.0.0+a"))} }},

@@ -32,8 +32,9 @@ type Header struct {
 	Summary  string      `json:"summary,omitempty"`
 	License  string      `json:"license,omitempty"`
 	Keywords []string    `json:"keywords,omitempty"`
-	// Providers are plugins that offer this name. A document may have providers and
-	// no releases: then nobody has published a plugin of this name itself.
+	// Providers are plugins that offer this name, sorted, at most [MaxProviders]. A
+	// document may have providers and no releases: then nobody has published a plugin
+	// of this name itself.
 	Providers []manifest.ID `json:"providers,omitempty"`
 }
 
@@ -78,13 +79,16 @@ func (p *Plugin) Find(v version.Version) (*Release, bool) {
 	return nil, false
 }
 
-// Latest returns the newest release that is neither yanked nor a pre-release; if
-// there is none, the newest that is not yanked.
+// withdrawn reports whether r is yanked or blocked.
+func (r *Release) withdrawn() bool { return r.State.Yanked != nil || r.State.Blocked != nil }
+
+// Latest returns the newest release that is neither withdrawn (yanked or blocked) nor a
+// pre-release; if there is none, the newest that is not withdrawn.
 func (p *Plugin) Latest() (*Release, bool) {
 	var best *Release
 	for i := range p.Releases {
 		r := &p.Releases[i]
-		if r.State.Yanked == nil && (best == nil || newer(r.Version, best.Version)) {
+		if !r.withdrawn() && (best == nil || newer(r.Version, best.Version)) {
 			best = r
 		}
 	}
@@ -110,9 +114,7 @@ func (p *Plugin) Bytes() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	h := p.Header
-	h.V = Version
-	if err := e.Encode(h); err != nil {
+	if err := p.Header.encode(&b); err != nil {
 		return nil, err
 	}
 	for _, r := range p.Releases {
@@ -188,7 +190,7 @@ func (p *Plugin) parseHeader(id manifest.ID, l []byte) error {
 	if p.ID != id {
 		return fmt.Errorf("document of %.200q", p.ID)
 	}
-	return nil
+	return p.checkProviders()
 }
 
 func (p *Plugin) parseRelease(id manifest.ID, l []byte, seen map[string]bool) error {

@@ -195,6 +195,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(document(f))
 	f.Add([]byte("{\"v\":1,\"id\":\"acme/hello\"}\n"))
+	f.Add([]byte("{\"v\":1,\"id\":\"acme/hello\",\"providers\":[\"a/a\",\"b/b\"]}\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := index.Parse("acme/hello", b)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/plugstead/plugstead/artifact"
@@ -17,22 +18,36 @@ import (
 // OfStore is the index of the plugin artifacts that a store holds: no registry is
 // needed to install from a folder of packed plugins. Releases have no time, and
 // nothing in a store is yanked.
-type OfStore struct{ Store store.Store }
+type OfStore struct {
+	Store  store.Store
+	claims *claims // nil: nothing is remembered
+}
+
+// NewOfStore returns the index of s. Unlike a literal it remembers which names the
+// artifacts in s offer, so that only the first question reads all of them.
+func NewOfStore(s store.Store) OfStore { return OfStore{s, &claims{}} }
 
 var (
 	_ Index    = OfStore{}
 	_ Searcher = OfStore{}
 )
 
-// Plugin implements Index. It reads the metadata of every version in the store.
+// Plugin implements Index. It reads the metadata of every version of the plugin, and the
+// image index of every other artifact in the store, which may offer the name.
 func (x OfStore) Plugin(ctx context.Context, id manifest.ID) (*Plugin, error) {
 	p := &Plugin{Header: Header{V: Version, ID: id}}
 	var newest *manifest.Manifest
+	var providers []manifest.ID
 	for t, err := range x.Store.Tags(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("index of %s: %w", id, err)
 		}
 		if t.Name != string(id) {
+			if offers, err := x.offers(ctx, t, id); err != nil {
+				return nil, fmt.Errorf("index of %s: %w", id, err)
+			} else if offers {
+				providers = append(providers, manifest.ID(t.Name))
+			}
 			continue
 		}
 		im, r, err := x.release(ctx, t)
@@ -44,11 +59,14 @@ func (x OfStore) Plugin(ctx context.Context, id manifest.ID) (*Plugin, error) {
 			newest = im.Manifest
 		}
 	}
-	if newest == nil {
+	if newest == nil && len(providers) == 0 {
 		return nil, fmt.Errorf("%s: %w", id, ErrNotFound)
 	}
 	slices.SortFunc(p.Releases, func(a, b Release) int { return a.Version.Compare(b.Version) })
-	p.Summary, p.License, p.Keywords = newest.Summary, newest.License, newest.Keywords
+	if newest != nil {
+		p.Summary, p.License, p.Keywords = newest.Summary, newest.License, newest.Keywords
+	}
+	p.Providers = ProvidersOf(id, providers)
 	b, err := p.Bytes()
 	if err != nil {
 		return nil, err
@@ -71,6 +89,60 @@ func (x OfStore) release(ctx context.Context, t store.Tagged) (*artifact.Image, 
 	}
 	r, err := NewRelease(rec)
 	return im, r, err
+}
+
+// offers reports whether the artifact of a tag is a plugin that offers id. What is no
+// plugin, or a damaged one, offers nothing: it does not stand in the way of others.
+func (x OfStore) offers(ctx context.Context, t store.Tagged, id manifest.ID) (bool, error) {
+	names, known := x.claims.get(t.Digest)
+	if !known {
+		raw, err := artifact.ReadBlob(ctx, x.Store, t.Descriptor, artifact.MaxManifest)
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, artifact.ErrDigest) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if f, err := artifact.Claims(raw); err == nil {
+			for _, o := range f.Offers {
+				names = append(names, o.ID)
+			}
+		}
+		x.claims.set(t.Digest, names)
+	}
+	if !slices.Contains(names, id) {
+		return false, nil
+	}
+	_, _, err := x.release(ctx, t) // whether it is what it claims
+	return err == nil, ctx.Err()
+}
+
+// claims are the names that artifacts say they offer, by the digest of the image index.
+type claims struct {
+	mu    sync.Mutex
+	names map[artifact.Digest][]manifest.ID
+}
+
+func (c *claims) get(d artifact.Digest) (names []manifest.ID, ok bool) {
+	if c == nil {
+		return nil, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	names, ok = c.names[d]
+	return names, ok
+}
+
+func (c *claims) set(d artifact.Digest, names []manifest.ID) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.names == nil {
+		c.names = map[artifact.Digest][]manifest.ID{}
+	}
+	c.names[d] = names
 }
 
 // Search implements Searcher by looking at every plugin, in the order of names.

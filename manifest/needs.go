@@ -68,7 +68,7 @@ func sameNeed(a, b Need) bool { return a.ID == b.ID && a.Range.Equal(b.Range) }
 func entryKey(list string, i int) string { return list + "." + strconv.Itoa(i+1) }
 
 func (v *validator) offers(self ID, list []Offer) {
-	if !v.limit("offers", len(list), MaxList) {
+	if !v.limit("offers", len(list), MaxOffers) {
 		return
 	}
 	for i, o := range list {

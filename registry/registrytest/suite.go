@@ -38,6 +38,9 @@ func Run(t *testing.T, open func(*testing.T) registry.Backend) {
 		"concurrent publishes": concurrentPublishes,
 		"tags and referrers":   tagsAndReferrers,
 		"not found":            notFound,
+		"offers":               offers,
+		"offers of published":  offersOfPublished,
+		"many offers":          manyOffers,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, Serve(t, open(t))) })
 	}

@@ -137,13 +137,14 @@ func (t *change) yank(y *registry.Yank) error {
 	return t.save(p)
 }
 
-// save writes the document of p and all that is found by searching.
+// save writes the document of p, all that is found by searching, and the documents of
+// the names that p begins or ceases to offer.
 func (t *change) save(p *index.Plugin) error {
 	raw, err := p.Bytes()
 	if err != nil {
 		return fmt.Errorf("%w: %w", registry.ErrInvalid, err)
 	}
-	latest, ok := p.Latest() // none: everything is yanked, and nothing is found
+	latest, ok := p.Latest() // none: everything is withdrawn, and nothing is found
 	version := ""
 	if ok {
 		version = latest.Version.String()
@@ -156,6 +157,9 @@ func (t *change) save(p *index.Plugin) error {
 		return err
 	}
 	t.changed = true
+	if err := t.offers(p, n); err != nil {
+		return err
+	}
 	for _, q := range []string{`delete from search where rowid = ?`, `delete from plugin_point where plugin = ?`, `delete from plugin_runtime where plugin = ?`} {
 		if err := t.exec(q, n); err != nil {
 			return err
@@ -164,6 +168,11 @@ func (t *change) save(p *index.Plugin) error {
 	if !ok {
 		return nil
 	}
+	return t.found(p, latest, n)
+}
+
+// found writes what searches look at.
+func (t *change) found(p *index.Plugin, latest *index.Release, n int64) error {
 	if err := t.exec(`insert into search (rowid, id, summary, keywords) values (?, ?, ?, ?)`, n, p.ID, p.Summary, strings.Join(p.Keywords, " ")); err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func parsePages(assets map[string]asset) map[string]*template.Template {
 		"asset": func(name string) string { return assets[name].url },
 	}).ParseFS(templates, "templates/layout.html", "templates/parts.html"))
 	out := map[string]*template.Template{}
-	for _, name := range []string{"search.html", "plugin.html", "versions.html", "problem.html"} {
+	for _, name := range []string{"search.html", "plugin.html", "versions.html", "offered.html", "problem.html"} {
 		out[name] = template.Must(template.Must(layout.Clone()).ParseFS(templates, "templates/"+name))
 	}
 	return out

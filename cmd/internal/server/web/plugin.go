@@ -45,6 +45,10 @@ func (s *site) plugin(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if len(p.Releases) == 0 && len(p.Providers) > 0 && r.PathValue("version") == "" {
+		s.offered(w, r, p)
+		return
+	}
 	rel, ok := choose(p, r.PathValue("version"))
 	if !ok {
 		s.fail(w, r, problem{
@@ -61,6 +65,19 @@ func (s *site) plugin(w http.ResponseWriter, r *http.Request) {
 	v := newPluginView(p, rel, d)
 	s.show(w, r, http.StatusOK, "plugin.html", page{
 		Title: fmt.Sprintf("%s %s", p.ID, rel.Version), Description: v.Summary, Hidden: v.Yanked != nil, Data: v,
+	})
+}
+
+// offeredView is the data of the page of a name that nobody has published.
+type offeredView struct {
+	ID        manifest.ID
+	Providers []link
+}
+
+// offered shows who offers a name.
+func (s *site) offered(w http.ResponseWriter, r *http.Request, p *index.Plugin) {
+	s.show(w, r, http.StatusOK, "offered.html", page{
+		Title: string(p.ID), Description: fmt.Sprintf("Plugins that offer %s", p.ID), Data: offeredView{p.ID, namesOf(p.Providers)},
 	})
 }
 

@@ -67,6 +67,10 @@ func (s *site) versions(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if len(p.Releases) == 0 && len(p.Providers) > 0 {
+		s.offered(w, r, p)
+		return
+	}
 	all := newestFirst(p)
 	pages := max(1, (len(all)+versionsPerPage-1)/versionsPerPage)
 	n, err := strconv.Atoi(cmp.Or(r.URL.Query().Get("page"), "1"))

@@ -32,7 +32,10 @@ type pluginView struct {
 	Provides   []link
 	Hosts      []string
 	Requires   []need
+	AnyOf      [][]need
 	Conflicts  []need
+	Offers     []link
+	Providers  []link // other plugins that offer this name
 	Packages   []packageView
 	Date, Time string
 	Digest     string
@@ -49,6 +52,7 @@ type need struct {
 	link
 	Range    string
 	Optional bool
+	Init     bool
 }
 
 type packageView struct{ Runtime, Platform, Size string }
@@ -75,6 +79,7 @@ func newPluginView(p *index.Plugin, rel *index.Release, d *details) *pluginView 
 	}
 	v.Install, v.AnyApp = installCommand(rel, !ok || latest.Version != rel.Version)
 	v.facts(rel)
+	v.Providers = namesOf(p.Providers)
 	all := newestFirst(p)
 	v.AllVersions = len(all)
 	v.Versions = rowsOf(p.ID, all[:min(len(all), fewVersions)], rel.Version)
@@ -101,12 +106,27 @@ func (v *pluginView) facts(rel *index.Release) {
 		v.Hosts = append(v.Hosts, app+" "+rangeText(rel.Host[app]))
 	}
 	v.Requires, v.Conflicts = needsOf(rel.Requires), needsOf(rel.Conflicts)
+	for _, list := range rel.AnyOf {
+		v.AnyOf = append(v.AnyOf, needsOf(list))
+	}
+	for _, o := range rel.Offers {
+		v.Offers = append(v.Offers, link{pluginURL(o.ID), fmt.Sprintf("%s %s", o.ID, o.Version)})
+	}
+}
+
+// namesOf links to the pages of plugins.
+func namesOf(ids []manifest.ID) []link {
+	var out []link
+	for _, id := range ids {
+		out = append(out, link{pluginURL(id), string(id)})
+	}
+	return out
 }
 
 func needsOf(list []manifest.Need) []need {
 	var out []need
 	for _, n := range list {
-		out = append(out, need{link{pluginURL(n.ID), string(n.ID)}, rangeText(n.Range), n.Optional})
+		out = append(out, need{link{pluginURL(n.ID), string(n.ID)}, rangeText(n.Range), n.Optional, n.Init})
 	}
 	return out
 }

@@ -26,7 +26,7 @@ type Options struct {
 //
 //	/                             search form and the first plugins
 //	/search?q=&point=&runtime=    results
-//	/p/{ns}/{name}                the latest release of a plugin
+//	/p/{ns}/{name}                the latest release of a plugin, or who offers the name
 //	/p/{ns}/{name}/{version}      one release
 //	/p/{ns}/{name}/versions       all releases
 //	/static/                      style sheet and icon

@@ -220,6 +220,27 @@ capabilities: [ "fs:ro:assets", "net:api.example.org:443" ]
 	c.shows("/p/acme/plain", 200, "asks for nothing beyond", "held to this", "The author wrote no description", "--app APP acme/plain", "name of your application for APP")
 }
 
+// TestOffered follows a name from its first offer to its own release.
+func TestOffered(t *testing.T) {
+	c := open(t)
+	c.shows("/p/acme/kv", 404, "Nobody has published acme/kv here.")
+	c.publish("acme/redis", "3.0.0", "", "offers: { acme/kv: 1.1.0 }", "requires: { acme/early: { range: ^1, init: true } }",
+		"any_of: [ { acme/one: ^1, zed/two: '*' }, { acme/three: ^2, zed/four: ^3 } ]")
+	c.shows("/p/acme/kv", 200, "Nobody has published a plugin of this name here. This plugin offers it", `<a href="/p/acme/redis">acme/redis</a>`)
+	c.shows("/p/acme/redis", 200, "Stands in for", `<a href="/p/acme/kv">acme/kv 1.1.0</a>`, `<a href="/p/acme/early">acme/early</a> ^1 <span class="badge">started before</span>`,
+		"Requires one of", `<a href="/p/zed/two">zed/two</a> any version`, `<a href="/p/zed/four">zed/four</a> ^3`)
+	c.publish("zed/memory", "1.0.0", "", "offers: { acme/kv: 1.0.0 }")
+	for _, path := range []string{"/p/acme/kv", "/p/acme/kv/versions"} {
+		c.shows(path, 200, "These plugins offer it", `<a href="/p/acme/redis">acme/redis</a>`, `<a href="/p/zed/memory">zed/memory</a>`)
+	}
+	c.shows("/p/acme/kv/1.1.0", 404, "acme/kv has no version 1.1.0.")
+	c.publish("acme/kv", "2.0.0", "")
+	c.shows("/p/acme/kv", 200, "2.0.0", "Also offered by", `<a href="/p/zed/memory">zed/memory</a>`)
+	if strings.Contains(c.get("/p/acme/kv", 200), "Nobody has published") {
+		t.Error("the page of a release says that there is none")
+	}
+}
+
 func TestVersions(t *testing.T) {
 	c := open(t)
 	for _, v := range []string{"1.0.0", "1.1.0", "2.0.0-rc.1", "1.1.1+linux"} {
