@@ -232,8 +232,14 @@ func TestChangedOffers(t *testing.T) {
 		old, now *index.Plugin
 		want     string
 	}{
-		{nil, nil, "[]"}, {nil, doc(), "[]"}, {nil, doc("b/b", "a/a"), "[a/a b/b]"}, {doc("a/a"), nil, "[a/a]"}, {doc("a/a"), doc("a/a", "a/a"), "[]"},
-		{doc("b/b", "c/c"), doc("a/a", "c/c"), "[a/a b/b]"}, {doc("a/a", "b/b"), withdrawn, "[a/a]"}, {withdrawn, doc("b/b"), "[]"},
+		{nil, nil, "[]"},
+		{nil, doc(), "[]"},
+		{nil, doc("b/b", "a/a"), "[a/a b/b]"},
+		{doc("a/a"), nil, "[a/a]"},
+		{doc("a/a"), doc("a/a", "a/a"), "[]"},
+		{doc("b/b", "c/c"), doc("a/a", "c/c"), "[a/a b/b]"},
+		{doc("a/a", "b/b"), withdrawn, "[a/a]"},
+		{withdrawn, doc("b/b"), "[]"},
 	} {
 		if got := fmt.Sprint(registry.ChangedOffers(c.old, c.now)); got != c.want {
 			t.Errorf("%v to %v: %s, want %s", c.old, c.now, got, c.want)

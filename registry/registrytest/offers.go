@@ -136,7 +136,7 @@ func offering(t *testing.T, id manifest.ID, names ...manifest.ID) registry.Commi
 	for _, n := range names {
 		f.Offers = append(f.Offers, manifest.Offer{ID: n, Version: version.MustParse("1.0.0")})
 	}
-	raw := []byte(fmt.Sprintf(`{"of":%q}`, id))
+	raw := fmt.Appendf(nil, `{"of":%q}`, id)
 	d := artifact.Describe(artifact.MediaIndex, raw)
 	rel, err := index.NewRelease(index.Record{Facts: f, Digest: d.Digest, Size: d.Size, Packages: []index.Package{}})
 	if err != nil {
