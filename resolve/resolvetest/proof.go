@@ -19,6 +19,9 @@ func CheckFailure(ctx context.Context, ix index.Index, p resolve.Problem, f *res
 	if n := len(f.Nodes); n == 0 || len(f.Nodes[n-1].Terms) != 0 {
 		return errors.New("the proof does not end in nothing")
 	}
+	if err := shape(f); err != nil {
+		return err
+	}
 	c := &prover{checker: checker{p: p}, f: f, releases: make([][]*index.Release, len(f.Plugins))}
 	for i, k := range f.Plugins {
 		if err := c.known(ctx, ix, i, k); err != nil {
@@ -36,6 +39,35 @@ func CheckFailure(ctx context.Context, ix index.Index, p resolve.Problem, f *res
 		}
 		if err != nil {
 			return fmt.Errorf("node %d, %s: %w", i, n.Kind, err)
+		}
+	}
+	return nil
+}
+
+// shape makes sure that every place a proof points to is there.
+func shape(f *resolve.Failure) error {
+	for i, n := range f.Nodes {
+		seen := map[int]bool{}
+		for _, t := range n.Terms {
+			if t.Plugin < 0 || t.Plugin >= len(f.Plugins) {
+				return fmt.Errorf("node %d: there is no plugin %d", i, t.Plugin)
+			}
+			if seen[t.Plugin] {
+				return fmt.Errorf("node %d: two terms for %s", i, f.Plugins[t.Plugin].Plugin)
+			}
+			seen[t.Plugin] = true
+			at := 0
+			for _, s := range t.States {
+				if s[0] < at || s[0] >= s[1] || s[1] > len(f.Plugins[t.Plugin].Versions)+1 {
+					return fmt.Errorf("node %d: there are no states %v", i, s)
+				}
+				at = s[1] + 1 // the next one does not touch
+			}
+		}
+		for _, c := range n.Causes {
+			if c.Node < 0 || c.Node >= i || c.On < -1 || c.On >= len(f.Plugins) {
+				return fmt.Errorf("node %d: there is no cause %d on %d", i, c.Node, c.On)
+			}
 		}
 	}
 	return nil
@@ -70,6 +102,9 @@ func (c *prover) known(ctx context.Context, ix index.Index, i int, k resolve.Kno
 	for _, v := range k.Versions {
 		if byVersion[v] == nil {
 			return fmt.Errorf("%s has no version %s", k.Plugin, v)
+		}
+		if slices.Contains(c.releases[i], byVersion[v]) {
+			return fmt.Errorf("%s %s twice", k.Plugin, v)
 		}
 		c.releases[i] = append(c.releases[i], byVersion[v])
 	}
@@ -129,6 +164,9 @@ func (c *prover) states(t resolve.Term) []bool {
 
 // derived replays the resolution of the causes.
 func (c *prover) derived(at int, n resolve.Node) error {
+	if len(n.Causes) == 0 {
+		return errors.New("follows from nothing")
+	}
 	have := map[int][]bool{}
 	for i, cause := range n.Causes {
 		if cause.Node >= at || (cause.On < 0) != (i == 0) {
