@@ -177,11 +177,9 @@ func TestWithProviders(t *testing.T) {
 // after the first question.
 func TestOfStoreProviders(t *testing.T) {
 	s := new(mem.Store)
+	plugintest.Push(t, s, plugintest.Pack(t, "acme/redis", "3.0.0", "offers: { acme/kv: 1.1.0 }"), plugintest.Pack(t, "acme/redis", "4.0.0"),
+		plugintest.Pack(t, "acme/a", "1.0.0", "offers: { acme/kv: 1.1.0, acme/redis: 1.0.0 }"))
 	for name, x := range map[string]index.OfStore{"plain": {Store: s}, "remembers": index.NewOfStore(s)} {
-		if name == "plain" {
-			plugintest.Push(t, s, plugintest.Pack(t, "acme/redis", "3.0.0", "offers: { acme/kv: 1.1.0 }"), plugintest.Pack(t, "acme/redis", "4.0.0"),
-				plugintest.Pack(t, "acme/a", "1.0.0", "offers: { acme/kv: 1.1.0, acme/redis: 1.0.0 }"))
-		}
 		for range 2 {
 			p, err := x.Plugin(t.Context(), "acme/kv")
 			if err != nil || fmt.Sprint(p.Providers) != "[acme/a acme/redis]" || len(p.Releases) != 0 || p.V != index.Version {

@@ -56,7 +56,7 @@ func TestEncodeErrors(t *testing.T) {
 	for raw, want := range map[string]string{
 		`[]`: "object", `null`: "object", `"x"`: "object", `{`: "configuration", `{"a":1,"a":2}`: "twice", `{"a":1,"A":2}`: "case",
 		`{"a":1e999}`: "a: number 1e999 is too large", "{\"a\":\"\xff\"}": "UTF-8", `{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`: "deeper",
-		`{"a":"` + strings.Repeat("x", maxSize) + `"}`: "limit", `{} {}`: "2 values",
+		`{"a":"` + strings.Repeat("x", maxSize) + `"}`: "limit", `{} {}`: "after top-level value",
 	} {
 		_, err := Encode(json.RawMessage(raw), contract.CBOR)
 		if !errors.Is(err, contract.InvalidArgument) || !strings.Contains(err.Error(), want) {
