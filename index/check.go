@@ -15,24 +15,24 @@ const maxCapability = 300
 
 // check makes sure that a record is of the form that docs/spec/index.md describes. Who
 // takes a record further, to a lock or a screen, relies on it.
-func (r *Record) check(id manifest.ID) error {
+func (r *Record) check(id manifest.ID, a *accepted) error {
 	if r.ID != id {
 		return fmt.Errorf("record of %.200q in the document of %s", r.ID, id)
 	}
 	if r.Version.IsZero() {
 		return fmt.Errorf("record of %s without a version", id)
 	}
-	if err := r.checkParts(); err != nil {
+	if err := r.checkParts(a); err != nil {
 		return fmt.Errorf("record of %s %s: %w", id, r.Version, err)
 	}
 	return nil
 }
 
-func (r *Record) checkParts() error {
+func (r *Record) checkParts(a *accepted) error {
 	if err := checkRef(Ref{r.Digest, r.Size}); err != nil {
 		return err
 	}
-	if err := r.checkPackages(); err != nil {
+	if err := r.checkPackages(a); err != nil {
 		return err
 	}
 	for _, n := range []int{len(r.Requires), len(r.AnyOf), len(r.Conflicts), len(r.Provides), len(r.Host), len(r.Capabilities)} {
@@ -40,28 +40,24 @@ func (r *Record) checkParts() error {
 			return fmt.Errorf("a list of %d entries, more than the limit of %d", n, manifest.MaxList)
 		}
 	}
-	if err := checkNeeds(&r.Facts); err != nil {
+	if err := checkNeeds(&r.Facts, a); err != nil {
 		return err
 	}
 	if err := checkOffers(&r.Facts); err != nil {
 		return err
 	}
-	return checkNames(&r.Facts)
+	return checkNames(&r.Facts, a)
 }
 
 func checkRef(f Ref) error { return artifact.Descriptor{Digest: f.Digest, Size: f.Size}.Check() }
 
-func (r *Record) checkPackages() error {
-	type target struct {
-		runtime  string
-		platform manifest.Platform
-	}
+func (r *Record) checkPackages(a *accepted) error {
 	seen := make(map[target]bool, len(r.Packages))
 	for _, p := range r.Packages {
-		if err := errors.Join(manifest.CheckRuntime(p.Runtime), checkRef(p.Manifest), checkRef(p.Payload)); err != nil {
+		if err := errors.Join(checkRef(p.Manifest), checkRef(p.Payload)); err != nil {
 			return err
 		}
-		if _, err := manifest.ParsePlatform(p.Platform.String()); err != nil {
+		if err := a.target(target{p.Runtime, p.Platform}); err != nil {
 			return err
 		}
 		t := target{p.Runtime, p.Platform}
@@ -75,15 +71,15 @@ func (r *Record) checkPackages() error {
 
 // checkNeeds looks at the names of other plugins. A name twice would make it depend on
 // the reader which of the ranges counts.
-func checkNeeds(f *artifact.Facts) error {
-	if err := checkList(f.Requires, true); err != nil {
+func checkNeeds(f *artifact.Facts, a *accepted) error {
+	if err := checkList(f.Requires, true, a); err != nil {
 		return fmt.Errorf("requires: %w", err)
 	}
-	if err := checkList(f.Conflicts, false); err != nil {
+	if err := checkList(f.Conflicts, false, a); err != nil {
 		return fmt.Errorf("conflicts: %w", err)
 	}
 	for _, list := range f.AnyOf {
-		if err := checkList(list, false); err != nil {
+		if err := checkList(list, false, a); err != nil {
 			return fmt.Errorf("any_of: %w", err)
 		}
 		if len(list) < 2 || len(list) > manifest.MaxList {
@@ -93,10 +89,10 @@ func checkNeeds(f *artifact.Facts) error {
 	return nil
 }
 
-func checkList(list []manifest.Need, options bool) error {
+func checkList(list []manifest.Need, options bool, a *accepted) error {
 	seen := make(map[manifest.ID]bool, len(list))
 	for _, n := range list {
-		if _, err := manifest.ParseID(string(n.ID)); err != nil {
+		if err := a.id(n.ID); err != nil {
 			return err
 		}
 		if seen[n.ID] {
@@ -130,14 +126,14 @@ func checkOffers(f *artifact.Facts) error {
 // checkNames makes sure that what others are asked for, and people are shown, has
 // the form that plugin.json would need. Kinds of capabilities may be newer than
 // this program.
-func checkNames(f *artifact.Facts) error {
+func checkNames(f *artifact.Facts, a *accepted) error {
 	type major struct {
 		id     string
 		number int
 	}
 	seen := make(map[major]bool, len(f.Provides))
 	for _, p := range f.Provides {
-		if err := p.Check(); err != nil {
+		if err := a.point(p); err != nil {
 			return err
 		}
 		if seen[major{p.ID, p.Major}] {
@@ -146,8 +142,8 @@ func checkNames(f *artifact.Facts) error {
 		seen[major{p.ID, p.Major}] = true
 	}
 	for app := range f.Host {
-		if _, err := manifest.ParseID("app/" + app); err != nil {
-			return fmt.Errorf("application %.200q: %w", app, manifest.ErrSyntax)
+		if err := a.app(app); err != nil {
+			return err
 		}
 	}
 	for _, c := range f.Capabilities {

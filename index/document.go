@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/plugstead/plugstead/artifact"
-	"github.com/plugstead/plugstead/internal/strictjson"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/version"
 )
@@ -62,11 +61,6 @@ type Plugin struct {
 	Header
 	Releases []Release       // in the order of publication
 	Document artifact.Digest // of the bytes it was read from
-}
-
-type line struct {
-	R json.RawMessage `json:"r"`
-	S State           `json:"s"`
 }
 
 // Find returns the release of a version.
@@ -156,7 +150,7 @@ func (p *Plugin) parse(id manifest.ID, b []byte) error {
 	if len(b) == 0 || b[len(b)-1] != '\n' {
 		return errors.New("the last line is cut off")
 	}
-	seen := map[string]bool{}
+	r := reader{seen: map[version.Version]bool{}}
 	n := 0
 	for l := range bytes.Lines(b) {
 		n++
@@ -165,9 +159,9 @@ func (p *Plugin) parse(id manifest.ID, b []byte) error {
 		}
 		var err error
 		if n == 1 {
-			err = p.parseHeader(id, l)
+			err = p.parseHeader(&r, id, l)
 		} else {
-			err = p.parseRelease(id, l, seen)
+			err = p.parseRelease(&r, id, l)
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
@@ -176,12 +170,15 @@ func (p *Plugin) parse(id manifest.ID, b []byte) error {
 	return nil
 }
 
-func decode(l []byte, v any) error {
-	return strictjson.Unmarshal(l, v, strictjson.Limits{Size: maxLine, Depth: 16, AllowUnknown: true})
+// reader is what is remembered from line to line.
+type reader struct {
+	decoder
+	names accepted
+	seen  map[version.Version]bool
 }
 
-func (p *Plugin) parseHeader(id manifest.ID, l []byte) error {
-	if err := decode(l, &p.Header); err != nil {
+func (p *Plugin) parseHeader(d *reader, id manifest.ID, l []byte) (err error) {
+	if p.Header, err = d.header(l); err != nil {
 		return err
 	}
 	if p.V != Version {
@@ -193,26 +190,24 @@ func (p *Plugin) parseHeader(id manifest.ID, l []byte) error {
 	return p.checkProviders()
 }
 
-func (p *Plugin) parseRelease(id manifest.ID, l []byte, seen map[string]bool) error {
+func (p *Plugin) parseRelease(d *reader, id manifest.ID, l []byte) error {
 	if len(p.Releases) >= MaxReleases {
 		return fmt.Errorf("more than %d releases", MaxReleases)
 	}
-	var x line
-	if err := decode(l, &x); err != nil {
+	r, err := d.release(l)
+	if err != nil {
 		return err
 	}
-	r := Release{State: x.S, Raw: x.R}
-	if err := decode(x.R, &r.Record); err != nil {
+	if r.Raw == nil {
+		return errors.New("no record")
+	}
+	if err := r.check(id, &d.names); err != nil {
 		return err
 	}
-	if err := r.check(id); err != nil {
-		return err
+	if d.seen[r.Version] {
+		return fmt.Errorf("version %s twice", r.Version)
 	}
-	key := r.Version.String()
-	if seen[key] {
-		return fmt.Errorf("version %s twice", key)
-	}
-	seen[key] = true
+	d.seen[r.Version] = true
 	p.Releases = append(p.Releases, r)
 	return nil
 }

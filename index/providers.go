@@ -59,7 +59,7 @@ func WithProviders(id manifest.ID, doc []byte, providers []manifest.ID) ([]byte,
 	p := &Plugin{Header: Header{ID: id}}
 	header, rest, _ := bytes.Cut(doc, []byte("\n"))
 	if doc != nil {
-		if err := p.parseHeader(id, header); err != nil {
+		if err := p.parseHeader(new(reader), id, header); err != nil {
 			return nil, fmt.Errorf("%w of %s: %w", ErrDocument, id, err)
 		}
 	}

@@ -78,7 +78,7 @@ func TestParseRefusesProviders(t *testing.T) {
 		quote("a/../../b"):                  "plugin name",
 		quote(`a/\u001b[31m`):               "plugin name",
 		quote("A/a"):                        "plugin name",
-		`"a/a"`:                             "cannot unmarshal",
+		`"a/a"`:                             "want a list",
 		`["a/a"],"Providers":["evil/evil"]`: "Providers",
 	} {
 		p, err := index.Parse("acme/kv", []byte(`{"v":1,"id":"acme/kv","providers":`+text+"}\n"))

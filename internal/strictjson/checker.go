@@ -128,7 +128,7 @@ func (l *level) key(text []byte) error {
 
 // otherKey takes a key that is not written as the name of a known field.
 func (l *level) otherKey(k string) error {
-	f := fold(k)
+	f := Fold(k)
 	if other, ok := l.keys[f]; ok {
 		if other == k {
 			return fmt.Errorf("key %.200q twice", k)

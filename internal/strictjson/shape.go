@@ -79,9 +79,9 @@ func (s *shape) collect(t reflect.Type, seen map[reflect.Type]bool) {
 			if name == "" {
 				name = f.Name
 			}
-			if _, ok := s.fields[fold(name)]; !ok {
+			if _, ok := s.fields[Fold(name)]; !ok {
 				s.exact[name] = field{name, f.Type, len(s.fields)}
-				s.fields[fold(name)] = s.exact[name]
+				s.fields[Fold(name)] = s.exact[name]
 			}
 		}
 	}
@@ -90,9 +90,9 @@ func (s *shape) collect(t reflect.Type, seen map[reflect.Type]bool) {
 	}
 }
 
-// fold maps texts that differ only in case to one text. It goes as far as the
+// Fold maps texts that differ only in case to one text. It goes as far as the
 // decoder of the standard library, which takes the Kelvin sign for a k.
-func fold(s string) string {
+func Fold(s string) string {
 	ascii := true
 	for i := range len(s) {
 		ascii = ascii && s[i] < 0x80
