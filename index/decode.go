@@ -34,6 +34,20 @@ const maxRanges = 256
 type decoder struct {
 	scanner
 	ranges map[string]version.Range // by text: releases of a plugin need much the same
+
+	lastHost   string // the text of lastRanges
+	lastRanges map[string]version.Range
+
+	scratch struct {
+		strings      []string
+		ids          []manifest.ID
+		points       []manifest.PointRef
+		needs        []manifest.Need
+		choices      [][]manifest.Need
+		offers       []manifest.Offer
+		capabilities []manifest.Capability
+		packages     []Package
+	}
 }
 
 func (d *decoder) begin(l []byte) {
@@ -65,9 +79,9 @@ func (d *decoder) header(l []byte) (h Header, err error) {
 		case "license":
 			h.License = d.string()
 		case "keywords":
-			h.Keywords = list(d, readString[string])
+			h.Keywords = list(d, &d.scratch.strings, readString[string])
 		case "providers":
-			h.Providers = list(d, readString[manifest.ID])
+			h.Providers = list(d, &d.scratch.ids, readString[manifest.ID])
 		default:
 			d.skip()
 		}
@@ -75,11 +89,11 @@ func (d *decoder) header(l []byte) (h Header, err error) {
 	return h, d.end()
 }
 
-// release reads a line that is a release. Its parts share the memory of that line.
-func (d *decoder) release(l []byte) (r Release, err error) {
+// release reads a line that is a release into r, which is zero. Its parts share the memory of that line.
+func (d *decoder) release(l []byte, r *Release) error {
 	d.begin(l)
 	if !d.open('{', "an object") {
-		return r, d.end()
+		return d.end()
 	}
 	for o := (object{names: lineKeys}); d.next(&o); {
 		switch o.key {
@@ -94,7 +108,7 @@ func (d *decoder) release(l []byte) (r Release, err error) {
 			d.skip()
 		}
 	}
-	return r, d.end()
+	return d.end()
 }
 
 func (d *decoder) state(s *State) {
@@ -140,19 +154,19 @@ func (d *decoder) record(r *Record) {
 		case "version":
 			r.Version = d.version()
 		case "provides":
-			r.Provides = list(d, (*decoder).point)
+			r.Provides = list(d, &d.scratch.points, (*decoder).point)
 		case "host":
 			r.Host = d.host()
 		case "requires":
-			r.Requires = list(d, (*decoder).need)
+			r.Requires = list(d, &d.scratch.needs, (*decoder).need)
 		case "any_of":
-			r.AnyOf = list(d, (*decoder).choice)
+			r.AnyOf = list(d, &d.scratch.choices, (*decoder).choice)
 		case "conflicts":
-			r.Conflicts = list(d, (*decoder).need)
+			r.Conflicts = list(d, &d.scratch.needs, (*decoder).need)
 		case "offers":
-			r.Offers = list(d, (*decoder).offer)
+			r.Offers = list(d, &d.scratch.offers, (*decoder).offer)
 		case "capabilities":
-			r.Capabilities = list(d, readString[manifest.Capability])
+			r.Capabilities = list(d, &d.scratch.capabilities, readString[manifest.Capability])
 		case "state":
 			r.Facts.State = d.int()
 		case "digest":
@@ -162,7 +176,7 @@ func (d *decoder) record(r *Record) {
 		case "time":
 			r.Time = d.time()
 		case "packages":
-			r.Packages = list(d, (*decoder).pack)
+			r.Packages = list(d, &d.scratch.packages, (*decoder).pack)
 		default:
 			d.skip()
 		}
@@ -207,7 +221,7 @@ func (d *decoder) need(n *manifest.Need) {
 	}
 }
 
-func (d *decoder) choice(c *[]manifest.Need) { *c = list(d, (*decoder).need) }
+func (d *decoder) choice(c *[]manifest.Need) { *c = list(d, &d.scratch.needs, (*decoder).need) }
 
 func (d *decoder) offer(f *manifest.Offer) {
 	if !d.open('{', "an object") {

@@ -40,7 +40,8 @@ func oracleRelease(l []byte) (r Release, err error) {
 // agree reads l both ways, and reports whether it is a release or a header.
 func agree(t *testing.T, d *decoder, l []byte) (release, header bool) {
 	t.Helper()
-	r, err := d.release(l)
+	var r Release
+	err := d.release(l, &r)
 	want, wantErr := oracleRelease(l)
 	same(t, l, r, want, err, wantErr)
 	h, herr := d.header(l)
@@ -223,7 +224,8 @@ func vary(rnd *rand.Rand, l string) string {
 // TestRecordKeepsNothingOfItsInput: the bytes of a document may be used again.
 func TestRecordKeepsNothingOfItsInput(t *testing.T) {
 	b := []byte(wholeLine)
-	r, err := new(decoder).release(b)
+	var r Release
+	err := new(decoder).release(b, &r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +264,7 @@ func TestDecodeErrors(t *testing.T) {
 		`{"x":"` + strings.Repeat("x", 65536): `more than the limit of 65536`,
 		"{\"x\":\"\xff\"}":                    `not UTF-8`,
 	} {
-		_, err := new(decoder).release([]byte(text))
+		err := new(decoder).release([]byte(text), new(Release))
 		if !errors.Is(err, strictjson.ErrInvalid) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.100s: got %v, want %q", text, err, want)
 		}
@@ -276,7 +278,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	d := new(decoder)
 	for i := range 2 * max(maxRanges, maxAccepted) {
 		l := fmt.Sprintf(`{"r":{"requires":[{"id":"acme/x%d","range":"^%d"}],"host":{"app%d":"*"},"provides":[{"id":"p%d"}],"packages":[{"runtime":"r%d","platform":{"os":"a","architecture":"b"}}]}}`, i, i, i, i, i)
-		r, err := d.release([]byte(l))
+		var r Release
+		err := d.release([]byte(l), &r)
 		if err != nil || r.Requires[0].Range.String() != fmt.Sprintf("^%d", i) {
 			t.Fatal(r, err)
 		}
@@ -297,6 +300,16 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// TestDecodeRepeated reads lines one behind another with one decoder, whose hosts and
+// ranges are the same, almost the same, or wrong.
+func TestDecodeRepeated(t *testing.T) {
+	d := new(decoder)
+	for _, host := range []string{`{"a":"^1"}`, `{"a":"^1"}`, `{"a":"^1"} `, `{"a":"^1"}x`, `{"a":"^1"}}`, `{"a":"^1"`, `{"a":"^1","b":"*"}`, `{"a":"^1"}`, `null`, `{}`, `{}`, `{"a":"^"}`, `{"a":"^"}`, `{"a":"^1","A":"*"}`, `{"a":"^1","A":"*"}`} {
+		agree(t, d, []byte(`{"r":{"host":`+host+`,"requires":[{"range":"^1"},{"range":"^1"}]}}`))
+		agree(t, d, []byte(`{"r":{"requires":[{"range":"^2"}],"host":`+host+`},"s":{}}`))
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, s := range seeds {
 		f.Add([]byte(s))
@@ -304,5 +317,9 @@ func FuzzDecode(f *testing.F) {
 	for _, v := range values {
 		f.Add(fmt.Appendf(nil, `{"r":{"id":%s,"version":%s,"time":%s,"host":%s},"s":%s}`, v, v, v, v, v))
 	}
-	f.Fuzz(func(t *testing.T, l []byte) { agree(t, new(decoder), l) })
+	f.Fuzz(func(t *testing.T, l []byte) {
+		d := new(decoder)
+		agree(t, d, l)
+		agree(t, d, l) // with what it remembers
+	})
 }

@@ -150,7 +150,11 @@ func (p *Plugin) parse(id manifest.ID, b []byte) error {
 	if len(b) == 0 || b[len(b)-1] != '\n' {
 		return errors.New("the last line is cut off")
 	}
-	r := reader{seen: map[version.Version]bool{}}
+	most := min(bytes.Count(b, []byte("\n"))-1, MaxReleases)
+	r := reader{seen: make(map[version.Version]bool, most)}
+	if most > 0 {
+		p.Releases = make([]Release, 0, most)
+	}
 	n := 0
 	for l := range bytes.Lines(b) {
 		n++
@@ -194,8 +198,9 @@ func (p *Plugin) parseRelease(d *reader, id manifest.ID, l []byte) error {
 	if len(p.Releases) >= MaxReleases {
 		return fmt.Errorf("more than %d releases", MaxReleases)
 	}
-	r, err := d.release(l)
-	if err != nil {
+	p.Releases = append(p.Releases, Release{})
+	r := &p.Releases[len(p.Releases)-1]
+	if err := d.release(l, r); err != nil {
 		return err
 	}
 	if r.Raw == nil {
@@ -208,6 +213,5 @@ func (p *Plugin) parseRelease(d *reader, id manifest.ID, l []byte) error {
 		return fmt.Errorf("version %s twice", r.Version)
 	}
 	d.seen[r.Version] = true
-	p.Releases = append(p.Releases, r)
 	return nil
 }

@@ -2,37 +2,50 @@ package index
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/plugstead/plugstead/version"
 )
 
-// list reads a list of which read reads the elements; nil for null.
-func list[T any](d *decoder, read func(*decoder, *T)) []T {
+// list reads a list of which read reads the elements; nil for null. They are gathered in
+// scratch, so that the list is made once, of the right length.
+func list[T any](d *decoder, scratch *[]T, read func(*decoder, *T)) []T {
 	if !d.open('[', "a list") {
 		return nil
 	}
-	out := []T{}
-	for d.element(len(out)) {
+	all := (*scratch)[:0]
+	for d.element(len(all)) {
 		var zero T
-		out = append(out, zero)
-		read(d, &out[len(out)-1])
+		all = append(all, zero)
+		read(d, &all[len(all)-1])
 	}
-	return out
+	*scratch = all
+	return append(make([]T, 0, len(all)), all...)
 }
 
 func readString[T ~string](d *decoder, p *T) { *p = T(d.string()) }
 
 func (d *decoder) int() int { return int(d.integer(strconv.IntSize)) }
 
-// host reads an object of ranges; nil for null.
+// host reads an object of ranges; nil for null. Releases in a row that say the same share
+// one map.
 func (d *decoder) host() map[string]version.Range {
+	d.peek()
+	start := d.i
+	if d.lastHost != "" && strings.HasPrefix(d.text[start:], d.lastHost) {
+		d.i += len(d.lastHost) // a whole object, at the same depth
+		return d.lastRanges
+	}
 	if !d.open('{', "an object") {
 		return nil
 	}
 	m := map[string]version.Range{}
 	for o := new(object); d.next(o); {
 		m[o.key] = d.versions()
+	}
+	if d.err == nil {
+		d.lastHost, d.lastRanges = d.text[start:d.i], m
 	}
 	return m
 }

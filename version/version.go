@@ -50,12 +50,13 @@ func parse(s string) (v Version, err error) {
 	}
 	core, build, hasBuild := strings.Cut(s, "+")
 	core, pre, hasPre := strings.Cut(core, "-")
-	parts := strings.Split(core, ".")
-	if len(parts) != 3 {
+	major, rest, _ := strings.Cut(core, ".")
+	minor, patch, _ := strings.Cut(rest, ".")
+	if strings.Count(core, ".") != 2 {
 		return v, errors.New("want three numbers, MAJOR.MINOR.PATCH")
 	}
 	n := [3]uint64{}
-	for i, p := range parts {
+	for i, p := range [...]string{major, minor, patch} {
 		if n[i], err = number(p); err != nil {
 			return v, err
 		}
