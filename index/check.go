@@ -1,7 +1,6 @@
 package index
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -52,9 +51,15 @@ func (r *Record) checkParts(a *accepted) error {
 func checkRef(f Ref) error { return artifact.Descriptor{Digest: f.Digest, Size: f.Size}.Check() }
 
 func (r *Record) checkPackages(a *accepted) error {
-	seen := make(map[target]bool, len(r.Packages))
+	var seen map[target]bool
+	if len(r.Packages) > 1 {
+		seen = make(map[target]bool, len(r.Packages))
+	}
 	for _, p := range r.Packages {
-		if err := errors.Join(checkRef(p.Manifest), checkRef(p.Payload)); err != nil {
+		if err := checkRef(p.Manifest); err != nil {
+			return err
+		}
+		if err := checkRef(p.Payload); err != nil {
 			return err
 		}
 		if err := a.target(target{p.Runtime, p.Platform}); err != nil {
@@ -64,7 +69,9 @@ func (r *Record) checkPackages(a *accepted) error {
 		if seen[t] {
 			return fmt.Errorf("two packages for %s on %s", p.Runtime, p.Platform)
 		}
-		seen[t] = true
+		if seen != nil {
+			seen[t] = true
+		}
 	}
 	return nil
 }
@@ -110,6 +117,9 @@ func checkOffers(f *artifact.Facts) error {
 	if n := len(f.Offers); n > manifest.MaxOffers {
 		return fmt.Errorf("offers: %d names, more than the limit of %d", n, manifest.MaxOffers)
 	}
+	if len(f.Offers) == 0 {
+		return nil
+	}
 	seen := make(map[manifest.ID]bool, len(f.Offers))
 	for _, o := range f.Offers {
 		if err := o.Check(); err != nil {
@@ -131,7 +141,10 @@ func checkNames(f *artifact.Facts, a *accepted) error {
 		id     string
 		number int
 	}
-	seen := make(map[major]bool, len(f.Provides))
+	var seen map[major]bool
+	if len(f.Provides) > 1 {
+		seen = make(map[major]bool, len(f.Provides))
+	}
 	for _, p := range f.Provides {
 		if err := a.point(p); err != nil {
 			return err
@@ -139,7 +152,9 @@ func checkNames(f *artifact.Facts, a *accepted) error {
 		if seen[major{p.ID, p.Major}] {
 			return fmt.Errorf("provides: %s twice with major %d", p.ID, p.Major)
 		}
-		seen[major{p.ID, p.Major}] = true
+		if seen != nil {
+			seen[major{p.ID, p.Major}] = true
+		}
 	}
 	for app := range f.Host {
 		if err := a.app(app); err != nil {

@@ -315,25 +315,36 @@ func (s *scanner) string() string {
 	return s.str("a string")
 }
 
+// special are the bytes that end a string or are not themselves in it.
+var special = func() (t [256]bool) {
+	for c := range 0x20 {
+		t[c] = true
+	}
+	t['"'], t['\\'] = true, true
+	return t
+}()
+
 // str reads a string. Without escapes it is a part of the text.
 func (s *scanner) str(what string) string {
 	if s.peek() != '"' {
 		s.want(what)
 		return ""
 	}
-	s.i++
-	start := s.i
-	for ; s.i < len(s.text); s.i++ {
-		switch c := s.text[s.i]; {
-		case c == '"':
-			s.i++
-			return s.text[start : s.i-1]
-		case c == '\\':
-			return s.escaped(start)
-		case c < 0x20:
-			s.want("a string without control characters")
-			return ""
-		}
+	start := s.i + 1
+	i := start
+	for i < len(s.text) && !special[s.text[i]] {
+		i++
+	}
+	s.i = i
+	switch {
+	case s.at('"'):
+		s.i++
+		return s.text[start:i]
+	case s.at('\\'):
+		return s.escaped(start)
+	case i < len(s.text):
+		s.want("a string without control characters")
+		return ""
 	}
 	s.want("the end of a string")
 	return ""
