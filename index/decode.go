@@ -89,7 +89,8 @@ func (d *decoder) header(l []byte) (h Header, err error) {
 	return h, d.end()
 }
 
-// release reads a line that is a release into r, which is zero. Its parts share the memory of that line.
+// release reads a line that is a release into r, which is zero. Its parts share the
+// memory of that line.
 func (d *decoder) release(l []byte, r *Release) error {
 	d.begin(l)
 	if !d.open('{', "an object") {

@@ -141,8 +141,16 @@ func TestKeys(t *testing.T) {
 		of   any
 		keys []string
 	}{
-		{Header{}, headerKeys}, {State{}, stateKeys}, {Yank{}, yankKeys}, {Record{}, recordKeys}, {manifest.PointRef{}, pointKeys},
-		{manifest.Need{}, needKeys}, {manifest.Offer{}, offerKeys}, {Package{}, packageKeys}, {manifest.Platform{}, platformKeys}, {Ref{}, refKeys},
+		{Header{}, headerKeys},
+		{State{}, stateKeys},
+		{Yank{}, yankKeys},
+		{Record{}, recordKeys},
+		{manifest.PointRef{}, pointKeys},
+		{manifest.Need{}, needKeys},
+		{manifest.Offer{}, offerKeys},
+		{Package{}, packageKeys},
+		{manifest.Platform{}, platformKeys},
+		{Ref{}, refKeys},
 	} {
 		var want []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(x.of)) {

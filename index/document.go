@@ -134,7 +134,8 @@ func (p *Plugin) Bytes() ([]byte, error) {
 
 // Parse reads the document of id. Fields it does not know are ignored, because a
 // newer registry may add some; duplicate keys, keys that differ only in case and
-// anything beyond the limits are refused. Errors wrap [ErrDocument].
+// anything beyond the limits are refused. Releases that need the same of their hosts
+// share one map, which nobody changes. Errors wrap [ErrDocument].
 func Parse(id manifest.ID, b []byte) (*Plugin, error) {
 	p := &Plugin{Document: artifact.DigestOf(b)}
 	if err := p.parse(id, b); err != nil {
