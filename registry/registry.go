@@ -27,6 +27,7 @@ const (
 	RouteOCI       = "/v2/"
 	RouteIndex     = "/index/v1/{ns}/{name}"
 	RouteIndexAt   = "/index/v1/at/{digest}"
+	RouteRevision  = "/index/v1/revision"
 	RouteSearch    = "/api/v1/search"
 	RouteYank      = "/api/v1/plugins/{ns}/{name}/versions/{version}/yank"
 )
@@ -57,6 +58,9 @@ type Documents interface {
 	// DocumentAt returns the index bytes with a digest, or ErrNotFound. Only present
 	// documents are kept.
 	DocumentAt(ctx context.Context, d artifact.Digest) ([]byte, error)
+	// Revision names the state of all documents together: as long as it is the same,
+	// every name has the same document or none. It is of the form [CheckRevision] takes.
+	Revision(ctx context.Context) (string, error)
 	// Search yields plugins, the best match first.
 	Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error]
 }

@@ -38,6 +38,13 @@ func (h *handler) document(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, registry.AsError(err, ""))
 		return
 	}
+	// The revision is read first: of two that are possible, the older one is safe.
+	revision, err := h.b.Revision(r.Context())
+	if err != nil {
+		h.fail(w, r, registry.AsError(err, registry.CodeInternal))
+		return
+	}
+	w.Header().Set(registry.HeaderRevision, revision)
 	b, d, err := h.b.Document(r.Context(), id)
 	if err != nil {
 		h.fail(w, r, registry.AsError(err, registry.CodePluginUnknown))
@@ -45,6 +52,17 @@ func (h *handler) document(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cache-Control", cacheDocument)
 	serveDocument(w, r, b, d)
+}
+
+// revision answers with the state of the whole index, which no cache may keep.
+func (h *handler) revision(w http.ResponseWriter, r *http.Request) {
+	revision, err := h.b.Revision(r.Context())
+	if err != nil {
+		h.fail(w, r, registry.AsError(err, registry.CodeInternal))
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, map[string]string{"revision": revision})
 }
 
 func (h *handler) documentAt(w http.ResponseWriter, r *http.Request) {

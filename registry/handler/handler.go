@@ -59,6 +59,7 @@ func New(b registry.Backend, o Options) http.Handler {
 	m.HandleFunc("GET "+registry.RouteDiscovery, h.discovery)
 	m.HandleFunc("GET "+registry.RouteIndex, h.document)
 	m.HandleFunc("GET "+registry.RouteIndexAt, h.documentAt)
+	m.HandleFunc("GET "+registry.RouteRevision, h.revision)
 	m.HandleFunc("GET "+registry.RouteSearch, h.search)
 	m.HandleFunc("PUT "+registry.RouteYank, h.yank)
 	m.HandleFunc("DELETE "+registry.RouteYank, h.yank)

@@ -306,6 +306,7 @@ type broken struct {
 	err error
 }
 
+func (b broken) Revision(context.Context) (string, error) { return "0", b.err }
 func (b broken) Document(context.Context, manifest.ID) ([]byte, artifact.Digest, error) {
 	return nil, "", b.err
 }
@@ -347,7 +348,7 @@ func TestBrokenBackend(t *testing.T) {
 	zero := strings.Repeat("0", 64)
 	empty := string(artifact.DigestOf([]byte("{}")))
 	requests := []string{
-		"GET /index/v1/acme/x", "GET /index/v1/at/" + zero, "GET /api/v1/search", "PUT /api/v1/plugins/acme/x/versions/1.0.0/yank",
+		"GET /index/v1/acme/x", "GET " + registry.RouteRevision, "GET /index/v1/at/" + zero, "GET /api/v1/search", "PUT /api/v1/plugins/acme/x/versions/1.0.0/yank",
 		"GET /v2/acme/x/blobs/sha256:" + zero, "POST /v2/acme/x/blobs/uploads/", "PATCH /v2/acme/x/blobs/uploads/a",
 		"PUT /v2/acme/x/blobs/uploads/a?digest=sha256:" + zero, "GET /v2/acme/x/manifests/1.0.0", "GET /v2/acme/x/tags/list",
 		"GET /v2/acme/x/referrers/sha256:" + zero, "PUT /v2/acme/x/manifests/" + empty,

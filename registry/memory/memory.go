@@ -26,6 +26,7 @@ type Registry struct {
 	plugins map[manifest.ID]*index.Plugin
 	docs    map[manifest.ID][]byte
 	n       int64
+	rev     string // of the index
 }
 
 type repo struct {
@@ -39,7 +40,7 @@ var _ registry.Backend = (*Registry)(nil)
 
 // New returns an empty registry.
 func New() *Registry {
-	return &Registry{repos: map[string]*repo{}, plugins: map[manifest.ID]*index.Plugin{}, docs: map[manifest.ID][]byte{}}
+	return &Registry{repos: map[string]*repo{}, plugins: map[manifest.ID]*index.Plugin{}, docs: map[manifest.ID][]byte{}, rev: rand.Text()}
 }
 
 // repo returns a repository, which is made if it is missing. The lock is held.
@@ -75,6 +76,13 @@ func (r *Registry) DocumentAt(_ context.Context, d artifact.Digest) ([]byte, err
 		}
 	}
 	return nil, missing("document", d)
+}
+
+// Revision implements registry.Documents.
+func (r *Registry) Revision(context.Context) (string, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.rev, nil
 }
 
 // Search implements registry.Documents by looking at every plugin. An exact id
@@ -271,17 +279,29 @@ func (r *Registry) Commit(_ context.Context, c registry.Commit) (registry.Receip
 			x.tags[c.Tag] = m.Digest
 		}
 	}
+	r.replace(docs)
+	r.n++
+	receipt.Position = r.n
+	return receipt, nil
+}
+
+// replace puts documents in the place of old ones.
+func (r *Registry) replace(docs []document) {
+	if len(docs) == 0 {
+		return
+	}
+	changed := map[manifest.ID]artifact.Digest{}
 	for _, d := range docs {
 		if d.raw == nil {
 			delete(r.plugins, d.id)
 			delete(r.docs, d.id)
+			changed[d.id] = ""
 			continue
 		}
 		r.plugins[d.id], r.docs[d.id] = d.p, d.raw
+		changed[d.id] = d.p.Document
 	}
-	r.n++
-	receipt.Position = r.n
-	return receipt, nil
+	r.rev = registry.NextRevision(r.rev, changed)
 }
 
 // document is what takes the place of another one; without bytes there is none any more.

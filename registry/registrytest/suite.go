@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(*testing.T) registry.Backend) {
 		"yank":                 yank,
 		"search":               search,
 		"conditional index":    conditionalIndex,
+		"revisions":            revisions,
 		"hostile publications": hostilePublications,
 		"uploads":              uploads,
 		"ranges":               ranges,

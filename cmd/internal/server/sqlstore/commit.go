@@ -22,7 +22,7 @@ func (s *Store) Commit(ctx context.Context, c registry.Commit) (registry.Receipt
 		return registry.Receipt{}, err
 	}
 	defer tx.Rollback()
-	t := &change{ctx: ctx, tx: tx, c: c}
+	t := &change{ctx: ctx, tx: tx, c: c, docs: map[manifest.ID]artifact.Digest{}}
 	if err := t.apply(); err != nil {
 		return registry.Receipt{}, err
 	}
@@ -39,6 +39,7 @@ type change struct {
 	tx      *sql.Tx
 	c       registry.Commit
 	changed bool
+	docs    map[manifest.ID]artifact.Digest // that changed, "" for one that is gone
 }
 
 func (t *change) exec(query string, args ...any) error {
@@ -149,10 +150,12 @@ func (t *change) save(p *index.Plugin) error {
 	if ok {
 		version = latest.Version.String()
 	}
+	digest := artifact.DigestOf(raw)
+	t.docs[p.ID] = digest
 	var n int64
 	err = t.tx.QueryRowContext(t.ctx, `insert into plugin (id, document, digest, latest, summary, searched) values (?1, ?2, ?3, ?4, ?5, ?6)
 		on conflict (id) do update set document = ?2, digest = ?3, latest = ?4, summary = ?5, searched = ?6 returning number`,
-		p.ID, raw, artifact.DigestOf(raw), version, p.Summary, ok).Scan(&n)
+		p.ID, raw, digest, version, p.Summary, ok).Scan(&n)
 	if err != nil {
 		return err
 	}
@@ -189,11 +192,29 @@ func (t *change) found(p *index.Plugin, latest *index.Release, n int64) error {
 	return nil
 }
 
+// settingRevision is where the revision of the index is.
+const settingRevision = "revision"
+
+// revise writes the revision that follows when documents have changed.
+func (t *change) revise() error {
+	if len(t.docs) == 0 {
+		return nil
+	}
+	var old string
+	if err := t.tx.QueryRowContext(t.ctx, `select value from setting where key = ?`, settingRevision).Scan(&old); err != nil {
+		return missing("setting", settingRevision, err)
+	}
+	return t.exec(`update setting set value = ? where key = ?`, registry.NextRevision(old, t.docs), settingRevision)
+}
+
 // receipt writes the event of a change and returns its position.
 func (t *change) receipt() (rec registry.Receipt, err error) {
 	if !t.changed {
 		rec.Existed = true
 		err = t.tx.QueryRowContext(t.ctx, `select coalesce(max(position), 0) from event`).Scan(&rec.Position)
+		return rec, err
+	}
+	if err := t.revise(); err != nil {
 		return rec, err
 	}
 	err = t.tx.QueryRowContext(t.ctx, `insert into event (at, actor, what) values (?, ?, ?) returning position`,

@@ -88,8 +88,10 @@ func (t *change) offered(name manifest.ID) error {
 		return fmt.Errorf("%w: %w", registry.ErrInvalid, err)
 	}
 	if raw == nil {
+		t.docs[name] = ""
 		return t.exec(`delete from plugin where id = ?`, name)
 	}
+	t.docs[name] = artifact.DigestOf(raw)
 	return t.exec(`insert into plugin (id, document, digest, latest, summary, searched) values (?1, ?2, ?3, '', '', 0)
-		on conflict (id) do update set document = ?2, digest = ?3`, name, raw, artifact.DigestOf(raw))
+		on conflict (id) do update set document = ?2, digest = ?3`, name, raw, t.docs[name])
 }

@@ -80,6 +80,11 @@ func (s *Store) Document(ctx context.Context, id manifest.ID) (b []byte, d artif
 	return b, d, err
 }
 
+// Revision implements registry.Documents.
+func (s *Store) Revision(ctx context.Context) (string, error) {
+	return s.Setting(ctx, settingRevision)
+}
+
 // DocumentAt implements registry.Documents.
 func (s *Store) DocumentAt(ctx context.Context, d artifact.Digest) (b []byte, err error) {
 	err = s.read.QueryRowContext(ctx, `select document from plugin where digest = ?`, d).Scan(&b)
