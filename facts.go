@@ -85,6 +85,17 @@ func userData() (string, error) {
 	return filepath.Join(home, ".local", "share"), err
 }
 
+// DefaultCache returns the folder in which index documents are kept for all applications
+// of this user, $XDG_CACHE_HOME/plugstead/index for example; "" if the user has no folder
+// for caches.
+func DefaultCache() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "plugstead", "index")
+}
+
 // OpenSource opens a registry by its http or https address, or a folder of packed
 // plugins by its path. An empty text is no source and no error; for an address that no
 // registry can have the error wraps client.ErrAddress.

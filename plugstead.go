@@ -49,6 +49,11 @@ type Options struct {
 	// Sources, installed plugins run and nothing can be installed.
 	Registry string
 	Sources  fetch.Sources // in place of Registry
+	// Cache is the folder in which index documents are kept, so that only changes are
+	// asked for, and Offline can answer. Default: DefaultCache(). It may be removed at any
+	// time, and is done without if it cannot be used.
+	Cache   string
+	Offline bool // ask nothing over a network; what is missing fails with fetch.ErrOffline
 
 	Points  []*contract.Point               // extension points; what is installed is checked against them
 	Provide []contract.Handler              // services that plugins may call
@@ -137,7 +142,7 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 	}
 	h.set = supervise.New(drivers, h.spec, o.Keep, o.Events.Supervise)
 	h.up = &update.Updater{
-		Sources: o.Sources, Blobs: filepath.Join(h.dir.Path(), "blobs"), Dir: h.dir, Policy: o.Policy,
+		Sources: o.Sources, Index: fetch.IndexOptions{Cache: cmp.Or(o.Cache, DefaultCache()), Offline: o.Offline}, Blobs: filepath.Join(h.dir.Path(), "blobs"), Dir: h.dir, Policy: o.Policy,
 		Host: facts, Running: h.running, Events: o.Events.Update,
 	}
 	if len(drivers) > 0 {
@@ -304,12 +309,19 @@ func (h *Host) WriteLock(ctx context.Context, c Change) (*Plan, error) { return 
 
 // Search yields plugins of the source, the best match first.
 func (h *Host) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {
+	if far, ok := h.up.Sources.Default.(fetch.Remote); ok && h.o.Offline {
+		return func(yield func(index.Hit, error) bool) {
+			yield(index.Hit{}, fmt.Errorf("search %s: %w", far.Identity(), fetch.ErrOffline))
+		}
+	}
 	return h.up.Sources.Search(ctx, q)
 }
 
 // Index returns the index document of a plugin: its versions and what they need.
 func (h *Host) Index(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
-	return h.up.Sources.Plugin(ctx, id)
+	ix := fetch.OpenIndex(ctx, h.up.Sources, h.up.Index)
+	defer ix.Close()
+	return ix.Plugin(ctx, id)
 }
 
 // Facts is what plugins are checked against.

@@ -30,7 +30,10 @@ import (
 	"github.com/plugstead/plugstead/version"
 )
 
-func TestMain(m *testing.M) { loadtest.Main(m) }
+func TestMain(m *testing.M) {
+	os.Setenv("XDG_CACHE_HOME", "none") // not absolute: no test leaves documents with the user
+	loadtest.Main(m)
+}
 
 // publishProbe publishes the test plugin and the peer it requires.
 func publishProbe(t *testing.T, s *registrytest.Server, v string) {

@@ -37,6 +37,9 @@ type Options struct {
 	// Have reports that the payload of a digest is unpacked already and need not be
 	// fetched. Default: none is.
 	Have   func(artifact.Digest) bool
+	// Offline takes from a [Remote] only what is in the store already; anything else
+	// fails with [ErrOffline].
+	Offline bool
 	Events Events
 }
 
@@ -78,6 +81,9 @@ func one(ctx context.Context, from Sources, into store.Store, c resolve.Choice, 
 		return Fetched{}, err
 	}
 	b := through{from: src.Blobs(c.ID), into: into}
+	if _, far := src.(Remote); far && o.Offline {
+		b.from = unreachable{src.Identity()}
+	}
 	im, err := artifact.Read(ctx, b, c.Release.Image())
 	if err != nil {
 		return Fetched{}, err
@@ -124,6 +130,13 @@ func payload(ctx context.Context, b through, d artifact.Descriptor, p Progress, 
 		return p, err
 	}
 	return m.p, nil
+}
+
+// unreachable stands for the bytes of a source that may not be asked.
+type unreachable struct{ source string }
+
+func (u unreachable) Open(_ context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
+	return nil, fmt.Errorf("%s from %s: %w", d.Digest.Short(), u.source, ErrOffline)
 }
 
 // meter reports the bytes that pass through it.

@@ -65,12 +65,17 @@ func (s Sources) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, err
 	if err != nil {
 		return nil, err
 	}
+	return s.narrow(p), nil
+}
+
+// narrow returns p without the providers that no source is for.
+func (s Sources) narrow(p *index.Plugin) *index.Plugin {
 	foreign := func(id manifest.ID) bool { return s.Default == nil && s.Namespaces[id.Namespace()] == nil }
 	if slices.ContainsFunc(p.Providers, foreign) {
 		p = new(*p)
 		p.Providers = slices.DeleteFunc(slices.Clone(p.Providers), foreign)
 	}
-	return p, nil
+	return p
 }
 
 // Search implements index.Searcher: it asks the default source, which fails with

@@ -20,6 +20,7 @@ type changeFlags struct {
 	lock   string
 	frozen bool
 
+	offline              bool
 	pre, downgrade       bool
 	asOf, minAge         string
 	patch, minor, latest bool
@@ -33,6 +34,11 @@ func (f *changeFlags) add(c *cobra.Command) {
 
 func (f *changeFlags) addLock(c *cobra.Command) {
 	c.Flags().StringVar(&f.lock, "lock", "", "lock file that is read first and written last, for example plugins.lock")
+	f.addOffline(c)
+}
+
+func (f *changeFlags) addOffline(c *cobra.Command) {
+	c.Flags().BoolVar(&f.offline, "offline", false, "use no network: only what is here already, however old")
 }
 
 func (f *changeFlags) addFrozen(c *cobra.Command) {
@@ -61,7 +67,7 @@ func (f *changeFlags) change(args []string, make makeChange) (plugstead.Change, 
 	if err != nil {
 		return ch, err
 	}
-	ch.LockFile, ch.Frozen, ch.Latest = f.lock, f.frozen, f.latest
+	ch.LockFile, ch.Frozen, ch.Latest, ch.Offline = f.lock, f.frozen, f.latest, f.offline
 	ch.Rules, err = f.rules(time.Now())
 	ch.Rules.Pre = f.pre && (ch.UpdateAll || len(ch.Update) > 0) // a wish says it for itself
 	return ch, err

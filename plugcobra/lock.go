@@ -49,6 +49,7 @@ func (u user) lock() *cobra.Command {
 	}
 	cmdline.Examples(c, "acme/hello@^1", "--check", "--platform darwin/arm64 --platform linux/arm64", "--merge")
 	f.addSolving(c)
+	f.addOffline(c)
 	c.Flags().StringVar(&f.lock, "lock", DefaultLock, "the lock file")
 	c.Flags().BoolVar(&check, "check", false, "only check that the file fits this application and platform; needs no network")
 	c.Flags().BoolVar(&upgrade, "upgrade", false, "choose the newest versions that fit")

@@ -101,6 +101,7 @@ func (u user) apply() *cobra.Command {
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
+			p.Offline = f.offline
 			g, err := h.ApplyWithin(c.Context(), p, f.wait)
 			if err != nil {
 				return cmdline.Outcome{}, err
@@ -109,6 +110,7 @@ func (u user) apply() *cobra.Command {
 		}),
 	}
 	c.Flags().DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for another process that changes plugins")
+	f.addOffline(c)
 	return c
 }
 

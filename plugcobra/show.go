@@ -240,6 +240,7 @@ func (u user) outdated() *cobra.Command {
 	}
 	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 10 if there is something to update")
 	f.addSolving(c)
+	f.addOffline(c)
 	return c
 }
 

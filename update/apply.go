@@ -149,7 +149,9 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 			wanted = append(wanted, c)
 		}
 	}
-	fetched, err := fetch.Fetch(ctx, u.Sources, st, wanted, fetch.Options{Have: u.Dir.HasTree, Events: u.Events.Fetch})
+	fetched, err := fetch.Fetch(ctx, u.Sources, st, wanted, fetch.Options{
+		Have: u.Dir.HasTree, Offline: p.Offline || u.Index.Offline, Events: u.Events.Fetch,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,9 @@ func (u *Updater) MergeLock(ctx context.Context, c Change) (*Plan, error) {
 	from := join(ours, theirs)
 	p := &Plan{base: g, why: "merge", whole: u.Dir.HasTree, Requests: from.Requests}
 	c.Rules.Downgrade = true // one of two versions is the older one
-	if err := u.solve(ctx, p, from, c); err != nil {
+	ix := u.openIndex(ctx, c)
+	defer ix.Close()
+	if err := u.solve(ctx, ix, p, from, c); err != nil {
 		return nil, err
 	}
 	if err := u.finish(p); err != nil {

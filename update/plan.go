@@ -14,6 +14,7 @@ import (
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/manifest"
@@ -37,6 +38,7 @@ var (
 // methods allow concurrent calls.
 type Updater struct {
 	Sources fetch.Sources
+	Index   fetch.IndexOptions // how documents are read, and whether the network may be used at all
 	Blobs   string // folder of the local store: payloads pass through it, metadata stays
 	Dir     *install.Dir
 	Policy  verify.Policy
@@ -96,6 +98,7 @@ type Plan struct {
 	Lines     []Line
 	Requests  []resolve.Wish // the wishes after the change
 	Lock      resolve.Lock   // the lock after the change
+	Offline   bool           // carry it out without a network, or fail with fetch.ErrOffline
 	base      *install.Generation
 	solution  *resolve.Solution
 	order     []resolve.Choice // of starting
@@ -126,6 +129,19 @@ func sameWishes(a, b []resolve.Wish) bool {
 // Plan resolves a change and judges the result by policy. It downloads index
 // documents and no artifacts, and changes nothing.
 func (u *Updater) Plan(ctx context.Context, c Change) (*Plan, error) {
+	ix := u.openIndex(ctx, c)
+	defer ix.Close()
+	return u.plan(ctx, ix, c)
+}
+
+// openIndex opens the documents of the sources for one change. The caller closes it.
+func (u *Updater) openIndex(ctx context.Context, c Change) *fetch.Index {
+	o := u.Index
+	o.Offline = o.Offline || c.Offline
+	return fetch.OpenIndex(ctx, u.Sources, o)
+}
+
+func (u *Updater) plan(ctx context.Context, ix index.Index, c Change) (*Plan, error) {
 	g, err := u.Dir.Active()
 	if err != nil {
 		return nil, err
@@ -137,11 +153,11 @@ func (u *Updater) Plan(ctx context.Context, c Change) (*Plan, error) {
 	if err := check(from, c); err != nil {
 		return nil, err
 	}
-	p := &Plan{base: g, why: c.String(), whole: u.Dir.HasTree, Requests: c.requests(from)}
+	p := &Plan{base: g, why: c.String(), whole: u.Dir.HasTree, Requests: c.requests(from), Offline: c.Offline}
 	if c.Frozen {
 		err = u.frozen(p, from)
 	} else {
-		err = u.solve(ctx, p, from, c)
+		err = u.solve(ctx, ix, p, from, c)
 	}
 	if err != nil {
 		return nil, err
@@ -186,10 +202,10 @@ func (u *Updater) problem(from *resolve.Lock, c Change) resolve.Problem {
 }
 
 // solve resolves a change and makes the lock of the answer.
-func (u *Updater) solve(ctx context.Context, p *Plan, from *resolve.Lock, c Change) (err error) {
+func (u *Updater) solve(ctx context.Context, ix index.Index, p *Plan, from *resolve.Lock, c Change) (err error) {
 	u.step("resolve")
 	question := u.problem(from, c)
-	if p.solution, err = resolve.Solve(ctx, u.Sources, question); err != nil {
+	if p.solution, err = resolve.Solve(ctx, ix, question); err != nil {
 		return err
 	}
 	if c.Latest {

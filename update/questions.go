@@ -56,7 +56,7 @@ func (u *Updater) WhyNot(ctx context.Context, c Change, w resolve.Wish) (*Plan, 
 // WhatIf says what would change if the application had another version. The installed
 // plugins that fit stay.
 func (u *Updater) WhatIf(ctx context.Context, c Change, host version.Version) (*Plan, error) {
-	other := &Updater{Sources: u.Sources, Blobs: u.Blobs, Dir: u.Dir, Policy: u.Policy, Host: u.Host, Events: u.Events}
+	other := &Updater{Sources: u.Sources, Index: u.Index, Blobs: u.Blobs, Dir: u.Dir, Policy: u.Policy, Host: u.Host, Events: u.Events}
 	other.Host.Version = host
 	return other.Plan(ctx, c)
 }
@@ -76,19 +76,21 @@ type Outdated struct {
 // the sources and changes nothing. c has the rules and the lock file to heed.
 func (u *Updater) Outdated(ctx context.Context, c Change) ([]Outdated, error) {
 	c.UpdateAll = true
-	p, err := u.Plan(ctx, c)
+	ix := u.openIndex(ctx, c)
+	defer ix.Close()
+	p, err := u.plan(ctx, ix, c)
 	if err != nil {
 		return nil, err
 	}
 	out := []Outdated{}
-	ask := u.asker(p, c)
+	ask := u.asker(ix, p, c)
 	for _, r := range p.base.Records {
 		o := Outdated{ID: r.ID, Installed: r.Manifest.Version, Wanted: r.Manifest.Version}
 		if c, ok := p.solution.Find(r.ID); ok {
 			o.Wanted = c.Release.Version
 		}
 		o.Pinned = slices.ContainsFunc(p.Lock.Pins, func(x resolve.Pin) bool { return x.ID == r.ID })
-		doc, err := u.Sources.Plugin(ctx, r.ID)
+		doc, err := ix.Plugin(ctx, r.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -117,8 +119,8 @@ func yanked(doc *index.Plugin, v version.Version) string {
 
 // asker returns a function that asks for the latest version of a plugin by name and
 // says why that fails. All its questions share the documents.
-func (u *Updater) asker(p *Plan, c Change) func(context.Context, manifest.ID, *index.Release) string {
-	s := resolve.New(u.Sources)
+func (u *Updater) asker(ix index.Index, p *Plan, c Change) func(context.Context, manifest.ID, *index.Release) string {
+	s := resolve.New(ix)
 	question := u.problem(&p.base.Lock, c)
 	question.NoSuggestions, question.Keep = true, false
 	return func(ctx context.Context, id manifest.ID, latest *index.Release) string {

@@ -117,7 +117,7 @@ func install(ctx context.Context, dir, url string, wishes []string) (*plugstead.
 		Points: []manifest.PointRef{{ID: "bench.plugstead.dev/echo", Major: 1}},
 	}
 	begin := time.Now()
-	h, err := plugstead.OpenFor(ctx, nil, facts, plugstead.Options{Dir: dir, Registry: url})
+	h, err := plugstead.OpenFor(ctx, nil, facts, plugstead.Options{Dir: dir, Registry: url, Cache: filepath.Join(dir, "cache")})
 	if err != nil {
 		return nil, 0, err
 	}

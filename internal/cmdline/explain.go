@@ -74,6 +74,8 @@ var rules = []rule{
 	{install.ErrBroken, "E0306", "%s history"},
 	{install.ErrBusy, "E0305", "wait for the other process, or give more time with --wait"},
 	{fetch.ErrNoSource, "E0401", "set PLUGSTEAD_REGISTRY to the address of a registry or the path of a folder, or give --registry"},
+	{fetch.ErrOffline, "E0408", "run the command once without --offline"},
+	{fetch.ErrTooMuch, "E0209", "ask for fewer plugins at a time, or for exact versions"},
 	{client.ErrAddress, "E0001", "write http:// or https:// before the host; for a folder write its path, with ./ before it"},
 	{client.ErrUnauthorized, "E0403", "set PLUGSTEAD_TOKEN to a token of this registry"},
 	{registry.ErrBound, "E0404", "raise the version in plugin.yaml: published versions never change"},

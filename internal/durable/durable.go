@@ -5,6 +5,7 @@
 // rename(2) (replace) or link(2) (create once), then fsync the folder. A reader
 // sees the old bytes or all the new ones, never a part. A temporary file left by
 // a kill starts with [TempPrefix] and means nothing; [Sweep] removes it.
+// [WriteCache] alone leaves out the two fsyncs.
 //
 // No other package renames files.
 package durable
@@ -56,11 +57,31 @@ func writeBytes(b []byte) func(io.Writer) error {
 	}
 }
 
-func publish(path string, perm fs.FileMode, fill func(io.Writer) error, move func(from, to string) error) (err error) {
-	dir := filepath.Dir(path)
+// WriteCache is WriteFile without fsync, for what can be made again: readers see all
+// the new bytes or the old ones, but after a power cut perhaps neither, and check what
+// they read.
+func WriteCache(path string, b []byte, perm fs.FileMode) error {
+	_, err := stage(path, perm, writeBytes(b), replace, func(*os.File) error { return nil })
+	return err
+}
+
+func publish(path string, perm fs.FileMode, fill func(io.Writer) error, move func(from, to string) error) error {
+	dir, err := stage(path, perm, fill, move, (*os.File).Sync)
+	if err != nil {
+		return err
+	}
+	if err := SyncDir(dir); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// stage writes a temporary file beside path and moves it there. It returns their folder.
+func stage(path string, perm fs.FileMode, fill func(io.Writer) error, move func(from, to string) error, sync func(*os.File) error) (dir string, err error) {
+	dir = filepath.Dir(path)
 	f, err := os.CreateTemp(dir, TempPrefix+"*")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return dir, fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
@@ -70,22 +91,19 @@ func publish(path string, perm fs.FileMode, fill func(io.Writer) error, move fun
 		}
 	}()
 	if err = fill(f); err != nil {
-		return err
+		return dir, err
 	}
 	// CreateTemp makes 0600 files; the mode asked for must not depend on umask.
 	if err = f.Chmod(perm); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return err
+		return dir, err
 	}
-	if err = f.Sync(); err != nil {
-		return err
+	if err = sync(f); err != nil {
+		return dir, err
 	}
 	if err = f.Close(); err != nil {
-		return err
+		return dir, err
 	}
-	if err = move(f.Name(), path); err != nil {
-		return err
-	}
-	return SyncDir(dir)
+	return dir, move(f.Name(), path)
 }
 
 func replace(from, to string) error { return os.Rename(from, to) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -151,6 +152,24 @@ func TestWriteFromReplacesWhole(t *testing.T) {
 	err := durable.WriteFrom(path, 0o644, func(w io.Writer) error { io.WriteString(w, "half"); return broken })
 	if !errors.Is(err, broken) || read(t, path) != "three" {
 		t.Fatalf("%v, and the file is %q", err, read(t, path))
+	}
+	onlyEntry(t, dir, "a")
+}
+
+func TestWriteCacheReplacesWhole(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	for _, s := range []string{"one", "three", ""} {
+		if err := durable.WriteCache(path, []byte(s), 0o600); err != nil || read(t, path) != s {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	onlyEntry(t, dir, "a")
+	if err := durable.WriteCache(filepath.Join(dir, "none", "a"), nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	if err := durable.WriteCache(dir, nil, 0o600); err == nil { // a folder in the way
+		t.Error("a folder was replaced by a file")
 	}
 	onlyEntry(t, dir, "a")
 }

@@ -2,12 +2,13 @@ package wasm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/tetratelabs/wazero"
+
+	"github.com/plugstead/plugstead/internal/private"
 )
 
 // cacheFolder is ours within the folder of the image.
@@ -20,15 +21,8 @@ func openCache(parent string) (wazero.CompilationCache, error) {
 		return nil, fmt.Errorf("cache folder %q: want an absolute path", parent)
 	}
 	dir := filepath.Join(parent, cacheFolder)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("cache folder: %w", err)
-	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return nil, fmt.Errorf("cache folder: %w", err)
-	}
-	if err := checkPrivate(dir, info); err != nil {
-		return nil, err
+	if err := private.MkdirAll(dir); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
 	}
 	return wazero.NewCompilationCacheWithDir(dir)
 }
@@ -47,6 +41,3 @@ func closeCache(c wazero.CompilationCache) error {
 	}
 	return c.Close(context.Background())
 }
-
-// errNotPrivate says that others could change the code that we run.
-var errNotPrivate = errors.New("others can change it")

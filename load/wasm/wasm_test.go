@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/plugstead/plugstead/contract"
+	"github.com/plugstead/plugstead/internal/private"
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/load/loadtest"
 	"github.com/plugstead/plugstead/load/loadtest/probe"
@@ -389,7 +390,7 @@ func TestCache(t *testing.T) {
 	if err := os.Chmod(filepath.Join(im.Cache, cacheFolder), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(); runtime.GOOS != "windows" && !errors.Is(err, errNotPrivate) {
+	if err := run(); runtime.GOOS != "windows" && !errors.Is(err, private.ErrNotPrivate) {
 		t.Errorf("a cache that others can write: %v", err)
 	}
 	im.Cache = "relative"

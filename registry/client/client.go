@@ -1,4 +1,4 @@
-// Package client speaks to a registry over HTTP. It is a fetch.Source, an
+// Package client speaks to a registry over HTTP. It is a fetch.Remote, an
 // index.Searcher, and makes publish targets.
 package client
 
@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/plugstead/plugstead/artifact"
@@ -42,12 +41,10 @@ type Client struct {
 	base  *url.URL
 	token string
 	http  *http.Client
-	mu    sync.Mutex
-	docs  map[manifest.ID]*index.Plugin // by the ETag that is their digest
 }
 
 var (
-	_ fetch.Source   = (*Client)(nil)
+	_ fetch.Remote   = (*Client)(nil)
 	_ index.Searcher = (*Client)(nil)
 )
 
@@ -67,7 +64,7 @@ func New(address string, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{base: u, token: o.Token, docs: map[manifest.ID]*index.Plugin{}}
+	c := &Client{base: u, token: o.Token}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Transport: transport()}
 	}
@@ -109,48 +106,6 @@ func (c *Client) requestAt(ctx context.Context, method string, u *url.URL, body 
 		r.SetBasicAuth("token", c.token)
 	}
 	return r, nil
-}
-
-// Plugin implements index.Index. A document that did not change since the last call
-// is not sent again.
-func (c *Client) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
-	c.mu.Lock()
-	old := c.docs[id]
-	c.mu.Unlock()
-	p, err := c.document(ctx, id, old)
-	if err != nil {
-		return nil, fmt.Errorf("index of %s: %w", id, err)
-	}
-	c.mu.Lock()
-	c.docs[id] = p
-	c.mu.Unlock()
-	return p, nil
-}
-
-func (c *Client) document(ctx context.Context, id manifest.ID, old *index.Plugin) (*index.Plugin, error) {
-	r, err := c.request(ctx, http.MethodGet, "/index/v1/"+string(id), nil)
-	if err != nil {
-		return nil, err
-	}
-	if old != nil {
-		r.Header.Set("If-None-Match", `"`+old.Document.Hex()+`"`)
-	}
-	res, err := c.do(r, http.StatusOK, http.StatusNotModified)
-	if errors.Is(err, registry.ErrNotFound) && !errors.Is(err, index.ErrNotFound) {
-		return nil, fmt.Errorf("%w: %w", index.ErrNotFound, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	if res.StatusCode == http.StatusNotModified && old != nil {
-		return old, nil
-	}
-	b, err := io.ReadAll(io.LimitReader(body{res.Body}, index.MaxDocument+1))
-	if err != nil {
-		return nil, err
-	}
-	return index.Parse(id, b)
 }
 
 // Search implements index.Searcher.
@@ -211,10 +166,16 @@ func (c *Client) api(ctx context.Context, method, path string, in, out any) erro
 		return err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	res, err := c.do(r, http.StatusOK)
+	err = c.readJSON(r, out)
 	if _, coded := errors.AsType[*registry.Error](err); errors.Is(err, registry.ErrNotFound) && !coded {
 		return fmt.Errorf("%w: %w", ErrProtocol, err) // a registry has this route
 	}
+	return err
+}
+
+// readJSON sends r and reads a JSON answer into out.
+func (c *Client) readJSON(r *http.Request, out any) error {
+	res, err := c.do(r, http.StatusOK)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PLUGIN", plugin)
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
+			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // or every command ends a second late
 			e.Setenv("AT", "--host=acme@2.4.0 --point=acme.dev/greeter@1.0")
 			return nil

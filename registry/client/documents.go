@@ -1,0 +1,112 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/registry"
+)
+
+// maxTag is the length of an ETag in bytes that is kept and sent again.
+const maxTag = 256
+
+// Plugin implements index.Index. It asks for the document each time; who needs several
+// puts a fetch.Index in between.
+func (c *Client) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
+	a, err := c.Document(ctx, id, "")
+	if err != nil {
+		return nil, err
+	}
+	p, err := index.Parse(id, a.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("index of %s: %w", id, err)
+	}
+	return p, nil
+}
+
+// Document implements fetch.Remote. A tag that no registry can have sent counts as none.
+func (c *Client) Document(ctx context.Context, id manifest.ID, tag string) (fetch.Answer, error) {
+	a, err := c.document(ctx, id, tag)
+	if err != nil {
+		return a, fmt.Errorf("index of %s: %w", id, err)
+	}
+	return a, nil
+}
+
+func (c *Client) document(ctx context.Context, id manifest.ID, tag string) (a fetch.Answer, err error) {
+	r, err := c.request(ctx, http.MethodGet, "/index/v1/"+string(id), nil)
+	if err != nil {
+		return a, err
+	}
+	want := []int{http.StatusOK}
+	if isTag(tag) {
+		r.Header.Set("If-None-Match", tag)
+		want = append(want, http.StatusNotModified)
+	}
+	res, err := c.do(r, append(want, http.StatusNotFound)...)
+	if err != nil {
+		return a, err
+	}
+	defer res.Body.Close()
+	if v := res.Header.Get(registry.HeaderRevision); registry.CheckRevision(v) == nil {
+		a.Revision = v
+	}
+	switch res.StatusCode {
+	case http.StatusNotFound:
+		err := refusal(r, res)
+		if errors.Is(err, registry.ErrNotFound) && !errors.Is(err, index.ErrNotFound) {
+			err = fmt.Errorf("%w: %w", index.ErrNotFound, err)
+		}
+		return a, err
+	case http.StatusNotModified:
+		a.Unchanged, a.Tag = true, tag
+		return a, nil
+	}
+	if v := res.Header.Get("ETag"); isTag(v) {
+		a.Tag = v
+	}
+	a.Bytes, err = io.ReadAll(io.LimitReader(body{res.Body}, index.MaxDocument+1))
+	return a, err
+}
+
+// isTag reports whether t looks like an ETag, of RFC 9110 section 8.8.3.
+func isTag(t string) bool {
+	if len(t) > 2 && t[:2] == "W/" {
+		t = t[2:]
+	}
+	if len(t) < 2 || len(t) > maxTag || t[0] != '"' || t[len(t)-1] != '"' {
+		return false
+	}
+	for _, c := range []byte(t[1 : len(t)-1]) {
+		if c <= ' ' || c == '"' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// Revision implements fetch.Remote.
+func (c *Client) Revision(ctx context.Context) (string, error) {
+	r, err := c.request(ctx, http.MethodGet, registry.RouteRevision, nil)
+	if err != nil {
+		return "", err
+	}
+	var x struct{ Revision string }
+	err = c.readJSON(r, &x)
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		return "", nil // a registry without revisions
+	case err != nil:
+		return "", fmt.Errorf("revision of the index: %w", err)
+	}
+	if err := registry.CheckRevision(x.Revision); err != nil {
+		return "", fmt.Errorf("revision of the index: %w: %w", ErrProtocol, err)
+	}
+	return x.Revision, nil
+}
