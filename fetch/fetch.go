@@ -36,11 +36,11 @@ type Options struct {
 	Parallel int // plugins at a time; default 8
 	// Have reports that the payload of a digest is unpacked already and need not be
 	// fetched. Default: none is.
-	Have   func(artifact.Digest) bool
+	Have func(artifact.Digest) bool
 	// Offline takes from a [Remote] only what is in the store already; anything else
 	// fails with [ErrOffline].
 	Offline bool
-	Events Events
+	Events  Events
 }
 
 // Fetched is a chosen plugin whose bytes are in the local store.

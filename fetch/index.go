@@ -52,7 +52,7 @@ type Index struct {
 	flights map[manifest.ID]*flight
 	waiting []*flight // not begun; the next one last
 	running int
-	size    int64 // of what was read
+	size    int64              // of what was read
 	remotes map[string]*remote // by identity
 }
 

@@ -42,7 +42,7 @@ func newFar(names ...manifest.ID) *far {
 	return f
 }
 
-func (f *far) Identity() string                  { return f.name }
+func (f *far) Identity() string                 { return f.name }
 func (f *far) Blobs(manifest.ID) artifact.Blobs { return nil }
 
 func (f *far) Plugin(context.Context, manifest.ID) (*index.Plugin, error) {
