@@ -85,10 +85,22 @@ func userData() (string, error) {
 	return filepath.Join(home, ".local", "share"), err
 }
 
+// EnvCache is the environment variable that names the folder for index documents; "off"
+// keeps none.
+const EnvCache = "PLUGSTEAD_CACHE"
+
 // DefaultCache returns the folder in which index documents are kept for all applications
-// of this user, $XDG_CACHE_HOME/plugstead/index for example; "" if the user has no folder
-// for caches.
+// of this user: that of [EnvCache], otherwise $XDG_CACHE_HOME/plugstead/index for example.
+// It returns "" if none are kept, because of "off" or because the user has no folder for
+// caches.
 func DefaultCache() string {
+	switch dir := os.Getenv(EnvCache); dir {
+	case "":
+	case "off":
+		return ""
+	default:
+		return dir
+	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return ""

@@ -31,7 +31,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Setenv("XDG_CACHE_HOME", "none") // not absolute: no test leaves documents with the user
+	os.Setenv(plugstead.EnvCache, "off") // no test leaves documents with the user
 	loadtest.Main(m)
 }
 

@@ -1,11 +1,13 @@
-package plugcobra
+package plugcobra_test
 
 import (
 	"os"
 	"testing"
+
+	"github.com/plugstead/plugstead"
 )
 
 func TestMain(m *testing.M) {
-	os.Setenv("XDG_CACHE_HOME", "none") // not absolute: no test leaves documents with the user
+	os.Setenv(plugstead.EnvCache, "off") // no test leaves documents with the user
 	os.Exit(m.Run())
 }

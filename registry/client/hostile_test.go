@@ -91,7 +91,7 @@ func TestDocumentOfABadServer(t *testing.T) {
 		"page":                {answer(200, "text/html", page), index.ErrDocument},
 		"empty":               {answer(200, "application/jsonl", ""), index.ErrDocument},
 		"of another plugin":   {answer(200, "application/jsonl", `{"v":1,"id":"acme/other"}`+"\n"), index.ErrDocument},
-		"unchanged, at once":  {answer(304, "", ""), index.ErrDocument},
+		"unchanged, at once":  {answer(304, "", ""), client.ErrProtocol},
 		"unknown plugin":      {answer(404, "application/problem+json", `{"code":"PLUGIN_UNKNOWN"}`), index.ErrNotFound},
 		"page not found":      {answer(404, "text/html", page), index.ErrNotFound},
 		"500":                 {answer(500, "text/plain", "oops"), client.ErrUnreachable},

@@ -26,7 +26,7 @@ type callers struct {
 const loops = 4
 
 func (d *demo) startCalls(ctx context.Context) (string, error) {
-	for k, v := range map[string]string{site.EnvPlugins: d.path("plugins"), plugstead.EnvRegistry: d.registry.url, "XDG_CACHE_HOME": d.path("cache")} {
+	for k, v := range map[string]string{site.EnvPlugins: d.path("plugins"), plugstead.EnvRegistry: d.registry.url, plugstead.EnvCache: d.path("cache")} {
 		if err := os.Setenv(k, v); err != nil {
 			return "", err
 		}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/plugstead/plugstead"
 )
 
 // registry is a running "plugstead serve".
@@ -68,7 +70,7 @@ func (d *demo) commandEnv(ctx context.Context, env []string, name string, args .
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, d.tool(name), args...)
-	cmd.Env = append(os.Environ(), "PLUGSTEAD_REGISTRY="+d.registry.url, "PLUGSTEAD_TOKEN="+d.registry.token, "FOLIO_PLUGINS="+d.path("plugins"), "XDG_CACHE_HOME="+d.path("cache"))
+	cmd.Env = append(os.Environ(), "PLUGSTEAD_REGISTRY="+d.registry.url, "PLUGSTEAD_TOKEN="+d.registry.token, "FOLIO_PLUGINS="+d.path("plugins"), plugstead.EnvCache+"="+d.path("cache"))
 	cmd.Env = append(cmd.Env, env...)
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
