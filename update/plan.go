@@ -39,7 +39,7 @@ var (
 type Updater struct {
 	Sources fetch.Sources
 	Index   fetch.IndexOptions // how documents are read, and whether the network may be used at all
-	Blobs   string // folder of the local store: payloads pass through it, metadata stays
+	Blobs   string             // folder of the local store: payloads pass through it, metadata stays
 	Dir     *install.Dir
 	Policy  verify.Policy
 	Host    resolve.Host

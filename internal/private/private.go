@@ -34,4 +34,3 @@ func Check(dir string) error {
 	}
 	return check(dir, info)
 }
-
