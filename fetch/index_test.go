@@ -21,17 +21,16 @@ import (
 
 // far is a Remote that takes a second for each answer.
 type far struct {
-	name      string
-	mu        sync.Mutex
-	docs      map[manifest.ID]string // the summary of each
-	revision  string
-	asked     []string
-	running   int
-	most      int
-	err       error
-	noTags    bool
-	delay     func() time.Duration
-	onDelayed func(id manifest.ID)
+	name     string
+	mu       sync.Mutex
+	docs     map[manifest.ID]string // the summary of each
+	revision string
+	asked    []string
+	running  int
+	most     int
+	err      error
+	noTags   bool
+	delay    func() time.Duration
 }
 
 func newFar(names ...manifest.ID) *far {
