@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
@@ -29,8 +31,12 @@ func main() {
 	}
 }
 
-// folder is an index of files: FOLDER/NAMESPACE/NAME.
+// folder is a source of index documents in files: FOLDER/NAMESPACE/NAME.
 type folder string
+
+func (f folder) Identity() string { return "folder:" + string(f) }
+
+func (f folder) Blobs(manifest.ID) artifact.Blobs { return nil }
 
 func (f folder) Plugin(_ context.Context, id manifest.ID) (*index.Plugin, error) {
 	b, err := os.ReadFile(filepath.Join(string(f), filepath.FromSlash(string(id))))
@@ -51,7 +57,9 @@ func run(dir, file string, names []string) error {
 	for _, n := range names {
 		p.Wishes = append(p.Wishes, resolve.Wish{ID: manifest.ID(n)})
 	}
-	s, err := resolve.Solve(context.Background(), folder(dir), p)
+	ix := fetch.OpenIndex(context.Background(), fetch.Sources{Default: folder(dir)}, fetch.IndexOptions{})
+	defer ix.Close()
+	s, err := resolve.Solve(context.Background(), ix, p)
 	if err != nil {
 		return err
 	}
