@@ -31,9 +31,22 @@ type Events struct {
 	Fetched  func(Progress) // a payload is complete in the store
 }
 
+// Defaults of [Options].
+const (
+	DefaultParallel = 8
+	DefaultMemory   = 64 << 20
+)
+
 // Options are the optional properties of a fetch.
 type Options struct {
-	Parallel int // plugins at a time; default 8
+	Parallel int // plugins at a time; default [DefaultParallel]
+	// Each takes a plugin as soon as all its bytes are here, while others still arrive. It
+	// is called by several goroutines. Its error ends the fetch. Nil: nobody waits.
+	Each func(context.Context, Fetched) error
+	// Memory is how many bytes of payloads may be in memory at one time, default
+	// [DefaultMemory]. With Each a payload of at most Memory / Parallel is not put into the
+	// store: whoever takes it writes it somewhere anyway.
+	Memory int64
 	// Have reports that the payload of a digest is unpacked already and need not be
 	// fetched. Default: none is.
 	Have func(artifact.Digest) bool
@@ -49,6 +62,8 @@ type Fetched struct {
 	Source  string // identity
 	Image   *artifact.Image
 	Package artifact.Package
+	// Payload has the bytes of the payload: the store, or memory. Nil if Have reported it.
+	Payload artifact.Blobs
 }
 
 // Fetch brings the choices into the store and returns them in the same order. Every
@@ -56,7 +71,10 @@ type Fetched struct {
 // fetched again. The first error stops the rest; what was fetched stays.
 func Fetch(ctx context.Context, from Sources, into store.Store, choices []resolve.Choice, o Options) ([]Fetched, error) {
 	if o.Parallel <= 0 {
-		o.Parallel = 8
+		o.Parallel = DefaultParallel
+	}
+	if o.Memory <= 0 {
+		o.Memory = DefaultMemory
 	}
 	out := make([]Fetched, len(choices))
 	g, ctx := errgroup.WithContext(ctx)
@@ -66,7 +84,12 @@ func Fetch(ctx context.Context, from Sources, into store.Store, choices []resolv
 			if out[i], err = one(ctx, from, into, c, o); err != nil {
 				return fmt.Errorf("fetch %s %s: %w", c.ID, c.Release.Version, err)
 			}
-			return nil
+			if o.Each == nil {
+				return nil
+			}
+			err = o.Each(ctx, out[i])
+			out[i].Payload = nil // memory is for those that follow
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -96,7 +119,7 @@ func one(ctx context.Context, from Sources, into store.Store, c resolve.Choice, 
 	p := Progress{ID: c.ID, Version: c.Release.Version, Digest: pkg.Payload.Digest, Size: pkg.Payload.Size}
 	if o.Have != nil && o.Have(pkg.Payload.Digest) {
 		p.Done, p.Cached = p.Size, true
-	} else if p, err = payload(ctx, b, pkg.Payload, p, o.Events.Progress); err != nil {
+	} else if f.Payload, p, err = payload(ctx, b, pkg.Payload, p, o); err != nil {
 		return Fetched{}, err
 	}
 	if o.Events.Fetched != nil {
@@ -115,44 +138,11 @@ func findPackage(ctx context.Context, b artifact.Blobs, im *artifact.Image, c re
 	return artifact.Package{}, fmt.Errorf("artifact has no package for %s on %s, which the index promised", c.Package.Runtime, c.Package.Platform)
 }
 
-func payload(ctx context.Context, b through, d artifact.Descriptor, p Progress, report func(Progress)) (Progress, error) {
-	if r, err := b.kept(ctx, d); err == nil {
-		p.Done, p.Cached = p.Size, true
-		return p, r.Close()
-	}
-	r, err := b.from.Open(ctx, d)
-	if err != nil {
-		return p, err
-	}
-	defer r.Close()
-	m := &meter{r: r, p: p, report: report}
-	if err := b.into.Put(ctx, d, m); err != nil {
-		return p, err
-	}
-	return m.p, nil
-}
-
 // unreachable stands for the bytes of a source that may not be asked.
 type unreachable struct{ source string }
 
 func (u unreachable) Open(_ context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
 	return nil, fmt.Errorf("%s from %s: %w", d.Digest.Short(), u.source, ErrOffline)
-}
-
-// meter reports the bytes that pass through it.
-type meter struct {
-	r      io.Reader
-	p      Progress
-	report func(Progress)
-}
-
-func (m *meter) Read(b []byte) (int, error) {
-	n, err := m.r.Read(b)
-	m.p.Done += int64(n)
-	if m.report != nil && n > 0 {
-		m.report(m.p)
-	}
-	return n, err
 }
 
 // through reads from a store and fills it from a source.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/internal/durable"
@@ -19,12 +20,16 @@ import (
 var ErrDone = errors.New("transaction has ended")
 
 // Tx stages a new generation. Nothing is visible before [Tx.Commit]. A Tx is for
-// one goroutine; Commit or Abort must be called to free the lock.
+// one goroutine, [Tx.Unpack] apart; Commit or Abort must be called to free the lock, when
+// no Unpack is running.
 type Tx struct {
 	Base    *Generation // the active set when the transaction began
 	d       *Dir
 	lock    *filelock.Lock
 	records []Record
+
+	mu       sync.Mutex
+	unpacked map[artifact.Digest]*sync.Mutex // held by who unpacks that payload
 }
 
 // treeInfo is the completion record of an unpacked payload.
@@ -33,19 +38,42 @@ type treeInfo struct {
 	Size    int64           `json:"size"` // of the archive, bytes
 }
 
-// Add unpacks the payload of v, read from b, and puts it into the new generation.
-// Records start in the order they are added. It panics on a zero Verified.
-func (t *Tx) Add(ctx context.Context, b artifact.Blobs, v verify.Verified) (Record, error) {
+// Unpack unpacks the payload of v, read from b, unless it is there already. Several may
+// be unpacked at one time. It panics on a zero Verified.
+func (t *Tx) Unpack(ctx context.Context, b artifact.Blobs, v verify.Verified) error {
 	if !v.OK() {
 		panic("install: zero verify.Verified")
 	}
 	if t.lock == nil {
-		return Record{}, ErrDone
+		return ErrDone
+	}
+	m, d := v.Manifest(), v.Package().Payload
+	t.mu.Lock()
+	if t.unpacked == nil {
+		t.unpacked = map[artifact.Digest]*sync.Mutex{}
+	}
+	one := t.unpacked[d.Digest]
+	if one == nil {
+		one = new(sync.Mutex)
+		t.unpacked[d.Digest] = one
+	}
+	t.mu.Unlock()
+	one.Lock() // two plugins may have one payload
+	defer one.Unlock()
+	if err := t.unpack(ctx, b, d); err != nil {
+		return fmt.Errorf("install %s %s: %w", m.ID, m.Version, err)
+	}
+	return nil
+}
+
+// Add puts v into the new generation, and unpacks its payload, read from b, if
+// [Tx.Unpack] has not. Records start in the order they are added. It panics on a zero
+// Verified.
+func (t *Tx) Add(ctx context.Context, b artifact.Blobs, v verify.Verified) (Record, error) {
+	if err := t.Unpack(ctx, b, v); err != nil {
+		return Record{}, err
 	}
 	m, p := v.Manifest(), v.Package()
-	if err := t.unpack(ctx, b, p.Payload); err != nil {
-		return Record{}, fmt.Errorf("install %s %s: %w", m.ID, m.Version, err)
-	}
 	r := Record{ID: m.ID, Manifest: m, Runtime: p.Runtime, Platform: p.Platform, Payload: p.Payload.Digest, Tree: t.d.treePath(p.Payload.Digest)}
 	if err := checkEntry(r); err != nil {
 		return Record{}, fmt.Errorf("install %s %s: %w", m.ID, m.Version, err)

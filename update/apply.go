@@ -149,24 +149,15 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 			wanted = append(wanted, c)
 		}
 	}
+	arrived := arrivals{u: u, tx: tx, verified: map[manifest.ID]verify.Verified{}}
 	fetched, err := fetch.Fetch(ctx, u.Sources, st, wanted, fetch.Options{
-		Have: u.Dir.HasTree, Offline: p.Offline || u.Index.Offline, Events: u.Events.Fetch,
+		Have: u.Dir.HasTree, Each: arrived.take, Offline: p.Offline || u.Index.Offline, Events: u.Events.Fetch,
 	})
 	if err != nil {
 		return nil, err
 	}
-	u.step("verify")
-	verified := map[manifest.ID]verify.Verified{}
-	for _, f := range fetched {
-		if verified[f.Choice.ID], err = verify.Fetched(f); err != nil {
-			return nil, err
-		}
-		if err := u.Policy.Manifest(f.Image.Manifest); err != nil {
-			return nil, err
-		}
-	}
 	u.step("install")
-	if err := u.add(ctx, tx, st, p, verified); err != nil {
+	if err := u.add(ctx, tx, st, p, arrived.verified); err != nil {
 		return nil, err
 	}
 	u.step("switch")
@@ -180,6 +171,33 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 		_ = st.Remove(f.Package.Payload)
 	}
 	return g, nil
+}
+
+// arrivals verifies and unpacks plugins while others still arrive.
+type arrivals struct {
+	u        *Updater
+	tx       *install.Tx
+	mu       sync.Mutex
+	verified map[manifest.ID]verify.Verified
+}
+
+func (a *arrivals) take(ctx context.Context, f fetch.Fetched) error {
+	v, err := verify.Fetched(f)
+	if err != nil {
+		return err
+	}
+	if err := a.u.Policy.Manifest(f.Image.Manifest); err != nil {
+		return err
+	}
+	if f.Payload != nil {
+		if err := a.tx.Unpack(ctx, f.Payload, v); err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.verified[f.Choice.ID] = v
+	return nil
 }
 
 // sameSet reports whether p leaves the installed set, its wishes included, as it is.

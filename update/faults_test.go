@@ -150,7 +150,7 @@ func TestSteps(t *testing.T) {
 	if err != nil || !slices.Equal(steps, []string{"resolve"}) {
 		t.Fatalf("%v, %v", steps, err)
 	}
-	if _, err := w.up.Apply(t.Context(), p); err != nil || !slices.Equal(steps, []string{"resolve", "fetch", "verify", "install", "switch"}) {
+	if _, err := w.up.Apply(t.Context(), p); err != nil || !slices.Equal(steps, []string{"resolve", "fetch", "install", "switch"}) {
 		t.Errorf("%v, %v", steps, err)
 	}
 	steps = nil

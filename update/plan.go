@@ -64,7 +64,8 @@ func (u *Updater) running() *supervise.Set {
 // Events tell what is going on. Every field may be nil.
 type Events struct {
 	Fetch fetch.Events
-	// Step names what begins: "resolve", "fetch", "verify", "install", "switch".
+	// Step names what begins: "resolve"; "fetch", which verifies and unpacks what has
+	// arrived; "install"; "switch".
 	Step func(name string)
 }
 

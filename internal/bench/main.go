@@ -16,14 +16,15 @@ import (
 func main() {
 	repo := flag.String("repo", "../..", "checkout of the project")
 	rounds := flag.Int("rounds", 15, "interleaved repetitions; at least 9")
+	only := flag.String("only", "", "calls or installs; default both")
 	flag.Parse()
-	if err := run(context.Background(), *repo, max(9, *rounds)); err != nil {
+	if err := run(context.Background(), *repo, *only, max(9, *rounds)); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, repo string, rounds int) (err error) {
+func run(ctx context.Context, repo, only string, rounds int) (err error) {
 	if repo, err = filepath.Abs(repo); err != nil {
 		return err
 	}
@@ -33,15 +34,24 @@ func run(ctx context.Context, repo string, rounds int) (err error) {
 	}
 	defer os.RemoveAll(work)
 	fmt.Printf("%s %s/%s, %d CPUs, %d interleaved rounds\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds)
-	calls, err := calls(ctx, repo, work, rounds)
-	if err != nil {
-		return err
+	var targets []target
+	for _, part := range []struct {
+		name    string
+		measure func() ([]target, error)
+	}{
+		{"calls", func() ([]target, error) { return calls(ctx, repo, work, rounds) }},
+		{"installs", func() ([]target, error) { return installs(ctx, work, rounds) }},
+	} {
+		if only != "" && only != part.name {
+			continue
+		}
+		t, err := part.measure()
+		if err != nil {
+			return err
+		}
+		targets = append(targets, t...)
 	}
-	installs, err := installs(ctx, work, rounds)
-	if err != nil {
-		return err
-	}
-	for _, t := range append(calls, installs...) {
+	for _, t := range targets {
 		t.print()
 	}
 	return nil
