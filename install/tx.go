@@ -99,8 +99,9 @@ func checkEntry(r Record) error {
 }
 
 // unpack puts a payload at its final place, complete and durable. The sequence:
-// unpack into staging with every file synced, sync the folders, rename, then the
-// completion record.
+// unpack into staging with every file synced, sync the folders, rename, create the
+// completion record, sync the folder of both. A power cut before that may keep one of
+// them; only both together count.
 func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor) error {
 	final := t.d.treePath(d.Digest)
 	if t.d.HasTree(d.Digest) {
@@ -128,7 +129,7 @@ func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor
 	if err != nil {
 		return err
 	}
-	return durable.Create(t.d.treeRecord(d.Digest), info, 0o644)
+	return durable.Create(t.d.treeRecord(d.Digest), info, 0o644) // syncs the rename, too
 }
 
 func (t *Tx) extract(ctx context.Context, b artifact.Blobs, d artifact.Descriptor, stage string) error {

@@ -135,7 +135,7 @@ func (u *Updater) Change(ctx context.Context, c Change) (*Plan, *install.Generat
 
 // stage does everything up to the switch.
 func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.Generation, error) {
-	st, err := disk.Open(u.Blobs)
+	st, err := disk.OpenCache(u.Blobs)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@
 // rename(2) (replace) or link(2) (create once), then fsync the folder. A reader
 // sees the old bytes or all the new ones, never a part. A temporary file left by
 // a kill starts with [TempPrefix] and means nothing; [Sweep] removes it.
-// [WriteCache] alone leaves out the two fsyncs.
+// [WriteCache] and [WriteCacheFrom] leave out the two fsyncs.
 //
 // No other package renames files.
 package durable
@@ -61,7 +61,12 @@ func writeBytes(b []byte) func(io.Writer) error {
 // the new bytes or the old ones, but after a power cut perhaps neither, and check what
 // they read.
 func WriteCache(path string, b []byte, perm fs.FileMode) error {
-	_, err := stage(path, perm, writeBytes(b), replace, func(*os.File) error { return nil })
+	return WriteCacheFrom(path, perm, writeBytes(b))
+}
+
+// WriteCacheFrom is WriteCache of what fill writes. An error of fill changes nothing.
+func WriteCacheFrom(path string, perm fs.FileMode, fill func(io.Writer) error) error {
+	_, err := stage(path, perm, fill, replace, func(*os.File) error { return nil })
 	return err
 }
 
@@ -115,17 +120,15 @@ func create(from, to string) error {
 	return os.Remove(from)
 }
 
-// RenameDir moves a complete folder to a new name on the same file system and
-// makes the move durable. The caller has synced the content with [SyncTree].
-// It fails with [ErrExist] if a non-empty folder has the name already.
+// RenameDir moves a complete folder to a new name on the same file system. The
+// caller has synced the content with [SyncTree]. The move is durable once the folder
+// it moved to is synced, with [SyncDir] or by writing a file there. It fails with
+// [ErrExist] if something has the name already.
 func RenameDir(from, to string) error {
 	if _, err := os.Lstat(to); err == nil {
 		return fmt.Errorf("rename %s: %w", to, ErrExist)
 	}
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return SyncDir(filepath.Dir(to))
+	return os.Rename(from, to)
 }
 
 // SyncDir makes the entries of a folder durable.

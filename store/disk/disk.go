@@ -39,7 +39,10 @@ const (
 
 // Store is an OCI image layout. Its methods allow concurrent calls and concurrent
 // processes.
-type Store struct{ dir string }
+type Store struct {
+	dir   string
+	cache bool // blobs can be had again
+}
 
 var _ store.Store = (*Store)(nil)
 
@@ -63,7 +66,17 @@ func Open(dir string) (*Store, error) {
 	if err != nil && !errors.Is(err, durable.ErrExist) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return &Store{dir}, nil
+	return &Store{dir: dir}, nil
+}
+
+// OpenCache is Open for a store whose bytes can be had again: a Put is not synced, and
+// after a power cut its bytes may be missing or wrong, as artifact.Verify finds out.
+func OpenCache(dir string) (*Store, error) {
+	s, err := Open(dir)
+	if err == nil {
+		s.cache = true
+	}
+	return s, err
 }
 
 // foreign reports an entry that is not left over from making a store.
@@ -88,7 +101,7 @@ func OpenExisting(dir string) (*Store, error) {
 	if err := json.Unmarshal(b, &x); err != nil || x.Version != "1.0.0" {
 		return nil, fmt.Errorf("store %s: %w: layout version %q", dir, ErrNotLayout, x.Version)
 	}
-	return &Store{dir}, nil
+	return &Store{dir: dir}, nil
 }
 
 // Dir returns the folder of the store.
@@ -134,7 +147,9 @@ func (s *Store) Put(ctx context.Context, d artifact.Descriptor, r io.Reader) err
 		return fmt.Errorf("put %s: %w", d.Digest.Short(), err)
 	}
 	write := durable.CreateFrom
-	if _, err := os.Lstat(s.path(d.Digest)); err == nil {
+	if s.cache {
+		write = durable.WriteCacheFrom
+	} else if _, err := os.Lstat(s.path(d.Digest)); err == nil {
 		write = durable.WriteFrom // it has another size: damaged since it was put
 	}
 	err := write(s.path(d.Digest), 0o644, func(w io.Writer) error {
