@@ -93,7 +93,7 @@ func unpack(t *testing.T, b artifact.Blobs, d artifact.Descriptor) string {
 	}
 	defer r.Close()
 	dir := t.TempDir()
-	if err := artifact.Unpack(t.Context(), artifact.Verify(r, d), d.Size, plugintest.Root(t, dir), artifact.UnpackLimits{}); err != nil {
+	if _, err := artifact.Unpack(t.Context(), artifact.Verify(r, d), d.Size, plugintest.Root(t, dir), artifact.UnpackLimits{}); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -57,47 +59,58 @@ func (l UnpackLimits) bytes(packed int64) int64 {
 	return min(l.Bytes, max(ratioFree, packed*l.Ratio))
 }
 
-// Unpack extracts the tar+gzip payload r of packed bytes into dir, which is empty.
-// Only regular files and folders with plain relative names are accepted; anything
-// else is refused with [ErrUnsafe]. Every file is synced; folders are not. On an
-// error the content of dir is undefined and the caller removes it.
-func Unpack(ctx context.Context, r io.Reader, packed int64, dir *os.Root, l UnpackLimits) error {
+// File is one regular file of a payload, as it was unpacked.
+type File struct {
+	Path       string `json:"path"` // with slashes, relative
+	Size       int64  `json:"size"` // bytes
+	Executable bool   `json:"executable,omitempty"`
+	Digest     Digest `json:"digest"`
+}
+
+// Unpack extracts the tar+gzip payload r of packed bytes into dir, which is empty, and
+// returns the files in the order of the archive. Only regular files and folders with
+// plain relative names are accepted; anything else is refused with [ErrUnsafe]. Every
+// file is synced; folders are not. On an error the content of dir is undefined and the
+// caller removes it.
+func Unpack(ctx context.Context, r io.Reader, packed int64, dir *os.Root, l UnpackLimits) ([]File, error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
-		return fmt.Errorf("unpack: %w", err)
+		return nil, fmt.Errorf("unpack: %w", err)
 	}
 	u := unpacker{dir: dir, l: l.withDefaults(), names: map[string]string{}}
 	u.left = u.l.bytes(packed)
 	t := tar.NewReader(&capped{z, u.left + tarFree})
 	for {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 		h, err := t.Next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("unpack: %w", err)
+			return nil, fmt.Errorf("unpack: %w", err)
 		}
 		if err := u.entry(h, t); err != nil {
-			return fmt.Errorf("unpack %.200q: %w", h.Name, err)
+			return nil, fmt.Errorf("unpack %.200q: %w", h.Name, err)
 		}
 	}
 	// Read to the end: the digest of a stream is known only there.
 	if _, err := io.Copy(io.Discard, io.LimitReader(z, ratioFree)); err != nil {
-		return fmt.Errorf("unpack: %w", err)
+		return nil, fmt.Errorf("unpack: %w", err)
 	}
 	_, err = io.Copy(io.Discard, r)
-	return err
+	return u.written, err
 }
 
 type unpacker struct {
-	dir   *os.Root
-	l     UnpackLimits
-	left  int64
-	files int
-	names map[string]string // by folded name: a file, or a folder with a slash behind it
+	dir     *os.Root
+	l       UnpackLimits
+	left    int64
+	files   int
+	buf     []byte
+	written []File
+	names   map[string]string // by folded name: a file, or a folder with a slash behind it
 }
 
 // capped fails where a tar stream is longer than its content explains: headers
@@ -201,13 +214,19 @@ func (u *unpacker) write(name string, h *tar.Header, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, r)
+	if u.buf == nil {
+		u.buf = make([]byte, 256<<10)
+	}
+	sum := sha256.New()
+	// Only Read and Write, so that the buffer is used.
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(sum, f)}, struct{ io.Reader }{r}, u.buf)
 	if err == nil {
 		err = f.Chmod(perm) // whatever umask says
 	}
 	if err == nil {
 		err = f.Sync()
 	}
+	u.written = append(u.written, File{name, n, perm == 0o755, Digest(sha256Prefix + hex.EncodeToString(sum.Sum(nil)))})
 	return errors.Join(err, f.Close())
 }
 

@@ -101,7 +101,7 @@ func TestUnpackRefuses(t *testing.T) {
 	} {
 		b := archive(t, list...)
 		dir := t.TempDir()
-		err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, dir), artifact.UnpackLimits{Bytes: 1000, Files: 5})
+		_, err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, dir), artifact.UnpackLimits{Bytes: 1000, Files: 5})
 		if !errors.Is(err, artifact.ErrUnsafe) {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -110,7 +110,7 @@ func TestUnpackRefuses(t *testing.T) {
 
 func TestUnpackRatio(t *testing.T) {
 	b := archive(t, &tar.Header{Typeflag: tar.TypeReg, Name: "bomb", Size: 64 << 20})
-	err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{Ratio: 10})
+	_, err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{Ratio: 10})
 	if !errors.Is(err, artifact.ErrUnsafe) {
 		t.Fatalf("%d bytes became 64 MiB: %v", len(b), err)
 	}
@@ -126,7 +126,7 @@ func TestUnpackHeaderBomb(t *testing.T) {
 		})
 	}
 	b := archive(t, list...)
-	err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{})
+	_, err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{})
 	if !errors.Is(err, artifact.ErrUnsafe) {
 		t.Fatalf("%d bytes of headers: %v", len(b), err)
 	}
@@ -137,7 +137,7 @@ func TestUnpackTruncatedAndCorrupt(t *testing.T) {
 	corrupt := bytes.Clone(good)
 	corrupt[len(corrupt)-6] ^= 0xff // inside the checksum of the gzip trailer
 	for name, b := range map[string][]byte{"empty": nil, "half": good[:len(good)/2], "no trailer": good[:len(good)-4], "corrupt": corrupt, "not gzip": []byte("hello, world")} {
-		if err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{}); err == nil {
+		if _, err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{}); err == nil {
 			t.Errorf("%s accepted", name)
 		}
 	}
@@ -147,7 +147,7 @@ func TestUnpackCancelled(t *testing.T) {
 	c, cancel := context.WithCancel(t.Context())
 	cancel()
 	b := archive(t, file("a"))
-	if err := artifact.Unpack(c, bytes.NewReader(b), 1, plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{}); !errors.Is(err, context.Canceled) {
+	if _, err := artifact.Unpack(c, bytes.NewReader(b), 1, plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{}); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 }
@@ -155,7 +155,7 @@ func TestUnpackCancelled(t *testing.T) {
 func TestUnpackModes(t *testing.T) {
 	b := archive(t, &tar.Header{Typeflag: tar.TypeDir, Name: "d/", Mode: 0o777}, &tar.Header{Typeflag: tar.TypeReg, Name: "d/x", Mode: 0o700}, &tar.Header{Typeflag: tar.TypeReg, Name: "d/y", Mode: 0o666})
 	dir := t.TempDir()
-	if err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, dir), artifact.UnpackLimits{}); err != nil {
+	if _, err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, dir), artifact.UnpackLimits{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"d/x": "-rwxr-xr-x", "d/y": "-rw-r--r--"} {
@@ -176,7 +176,7 @@ func FuzzUnpack(f *testing.F) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		_ = artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, dir), artifact.UnpackLimits{Bytes: 1 << 20, Files: 100})
+		_, _ = artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, dir), artifact.UnpackLimits{Bytes: 1 << 20, Files: 100})
 		if entries, err := os.ReadDir(parent); err != nil || len(entries) != 1 {
 			t.Fatalf("wrote outside: %v, %v", entries, err)
 		}

@@ -325,7 +325,8 @@ func TestVectorNamesUnpack(t *testing.T) {
 		if err != nil {
 			return fmt.Errorf("%w: %w", artifact.ErrUnsafe, err) // no tar can hold it
 		}
-		return artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{})
+		_, err = artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, t.TempDir()), artifact.UnpackLimits{})
+		return err
 	}
 	for _, list := range accepted {
 		if err := try(list); err != nil {
@@ -388,7 +389,7 @@ func FuzzNames(f *testing.F) {
 			return
 		}
 		dir := t.TempDir()
-		if err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, dir), artifact.UnpackLimits{}); err != nil {
+		if _, err := artifact.Unpack(t.Context(), bytes.NewReader(b), int64(len(b)), plugintest.Root(t, dir), artifact.UnpackLimits{}); err != nil {
 			return
 		}
 		if got := list(t, dir); !slices.Equal(got, []string{name}) || strings.ContainsAny(name, "\\:\x00\n") || strings.HasSuffix(name, ".") {

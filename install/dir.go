@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/internal/durable"
 	"github.com/plugstead/plugstead/internal/filelock"
 	"github.com/plugstead/plugstead/manifest"
@@ -36,20 +35,6 @@ func Open(path string) (*Dir, error) {
 
 // Path returns the absolute path of d.
 func (d *Dir) Path() string { return d.path }
-
-func (d *Dir) treePath(p artifact.Digest) string { return filepath.Join(d.path, "trees", p.Hex()) }
-func (d *Dir) treeRecord(p artifact.Digest) string {
-	return filepath.Join(d.path, "trees", p.Hex()+".json")
-}
-
-// HasTree reports whether the payload p is unpacked and complete.
-func (d *Dir) HasTree(p artifact.Digest) bool {
-	if _, err := os.Stat(d.treeRecord(p)); err != nil {
-		return false
-	}
-	st, err := os.Stat(d.treePath(p))
-	return err == nil && st.IsDir()
-}
 
 // DataDir makes and returns the private folder of a plugin.
 func (d *Dir) DataDir(id manifest.ID) (string, error) {

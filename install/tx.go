@@ -2,7 +2,6 @@ package install
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -30,12 +29,6 @@ type Tx struct {
 
 	mu       sync.Mutex
 	unpacked map[artifact.Digest]*sync.Mutex // held by who unpacks that payload
-}
-
-// treeInfo is the completion record of an unpacked payload.
-type treeInfo struct {
-	Payload artifact.Digest `json:"payload"`
-	Size    int64           `json:"size"` // of the archive, bytes
 }
 
 // Unpack unpacks the payload of v, read from b, unless it is there already. Several may
@@ -82,6 +75,18 @@ func (t *Tx) Add(ctx context.Context, b artifact.Blobs, v verify.Verified) (Reco
 	return r, nil
 }
 
+// Drop forgets that the payload p is unpacked, so that the next [Tx.Unpack] does it
+// again: its files are damaged.
+func (t *Tx) Drop(p artifact.Digest) error {
+	if t.lock == nil {
+		return ErrDone
+	}
+	if err := os.Remove(t.d.treeRecord(p)); err != nil && !isMissing(err) {
+		return err
+	}
+	return durable.SyncDir(filepath.Dir(t.d.treeRecord(p)))
+}
+
 // Keep carries an installed plugin over. Dropping one is not keeping it.
 func (t *Tx) Keep(r Record) { t.records = append(t.records, r) }
 
@@ -96,54 +101,6 @@ func checkEntry(r Record) error {
 		return fmt.Errorf("the package lacks its entry %s", entry)
 	}
 	return nil
-}
-
-// unpack puts a payload at its final place, complete and durable. The sequence:
-// unpack into staging with every file synced, sync the folders, rename, create the
-// completion record, sync the folder of both. A power cut before that may keep one of
-// them; only both together count.
-func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor) error {
-	final := t.d.treePath(d.Digest)
-	if t.d.HasTree(d.Digest) {
-		return nil
-	}
-	// A tree without a record is what a kill between the last two steps left, a
-	// record without a tree what somebody left who removed files.
-	if err := errors.Join(os.RemoveAll(t.d.treeRecord(d.Digest)), os.RemoveAll(final)); err != nil {
-		return err
-	}
-	stage := filepath.Join(t.d.path, "staging", d.Digest.Hex())
-	if err := os.MkdirAll(stage, 0o755); err != nil {
-		return err
-	}
-	if err := t.extract(ctx, b, d, stage); err != nil {
-		return errors.Join(err, os.RemoveAll(stage))
-	}
-	if err := durable.SyncTree(stage); err != nil {
-		return err
-	}
-	if err := durable.RenameDir(stage, final); err != nil {
-		return err
-	}
-	info, err := json.Marshal(treeInfo{d.Digest, d.Size})
-	if err != nil {
-		return err
-	}
-	return durable.Create(t.d.treeRecord(d.Digest), info, 0o644) // syncs the rename, too
-}
-
-func (t *Tx) extract(ctx context.Context, b artifact.Blobs, d artifact.Descriptor, stage string) error {
-	r, err := b.Open(ctx, d)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	root, err := os.OpenRoot(stage)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	return artifact.Unpack(ctx, artifact.Verify(r, d), d.Size, root, artifact.UnpackLimits{})
 }
 
 // Commit makes the staged records the active generation and ends the transaction.

@@ -17,6 +17,9 @@ type Image struct {
 	Tree     string // absolute folder of the unpacked files; empty for inproc
 	Digest   string // of the payload; empty in development
 	Cache    string // absolute folder where drivers keep what Prepare makes; empty: nowhere
+	// Check makes sure that the files are still those that were installed; it is asked
+	// before each start. Nil: nothing is known of them.
+	Check func(context.Context) error
 }
 
 // Spec is what an instance gets from its host.

@@ -126,6 +126,11 @@ func (s *Set) start(ctx context.Context, im load.Image) (*running, error) {
 	if err != nil {
 		return fail(err)
 	}
+	if im.Check != nil {
+		if err := im.Check(ctx); err != nil {
+			return fail(err)
+		}
+	}
 	in, err := d.Start(ctx, im, spec)
 	if err != nil {
 		return fail(err)

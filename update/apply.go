@@ -276,5 +276,8 @@ func (u *Updater) Images(g *install.Generation) []load.Image {
 }
 
 func (u *Updater) image(r install.Record) load.Image {
-	return load.Image{Manifest: r.Manifest, Runtime: r.Runtime, Tree: r.Tree, Digest: string(r.Payload), Cache: u.Dir.CacheDir()}
+	return load.Image{
+		Manifest: r.Manifest, Runtime: r.Runtime, Tree: r.Tree, Digest: string(r.Payload), Cache: u.Dir.CacheDir(),
+		Check: func(ctx context.Context) error { return u.Dir.Check(ctx, r) },
+	}
 }
