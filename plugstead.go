@@ -271,6 +271,17 @@ func (h *Host) Rollback(ctx context.Context, to int) (*Generation, error) {
 // Installed returns the installed set.
 func (h *Host) Installed() (*Generation, error) { return h.dir.Active() }
 
+// Verify hashes the files of installed plugins, of all if none is named, and says which
+// are not those that were installed; see update.Updater.Verify.
+func (h *Host) Verify(ctx context.Context, ids ...manifest.ID) ([]update.Finding, error) {
+	return h.up.Verify(ctx, ids...)
+}
+
+// Repair installs the files of damaged plugins again, in the versions that are installed.
+func (h *Host) Repair(ctx context.Context, findings []update.Finding) (*Plan, *Generation, error) {
+	return h.up.Repair(ctx, findings)
+}
+
 // History lists the installed sets there were, the newest first.
 func (h *Host) History() ([]*Generation, error) { return h.dir.History() }
 

@@ -208,11 +208,11 @@ func Examples(c *cobra.Command, words ...string) {
 	c.SetHelpFunc(func(c *cobra.Command, args []string) {
 		var lines []string
 		for _, w := range words {
-			line := "  " + c.CommandPath() + " "
+			line := "  " + c.CommandPath()
 			if c.Flags().Lookup("app") != nil {
-				line += "--app acme "
+				line += " --app acme"
 			}
-			lines = append(lines, line+w)
+			lines = append(lines, strings.TrimSuffix(line+" "+w, " "))
 		}
 		c.Example = strings.Join(lines, "\n")
 		c.Root().HelpFunc()(c, args)

@@ -64,6 +64,7 @@ var Codes = map[Code]struct {
 	"E0503": {ExitRefused, "the package holds files that may not be unpacked"},
 	"E0504": {ExitRefused, "the index document breaks its format"},
 	"E0505": {ExitRefused, "policy forbids the plugin"},
+	"E0506": {ExitRefused, "files of an installed plugin were changed"},
 	"E0601": {ExitBusy, "another server uses the data folder"},
 	"E0602": {ExitFailure, "the address is in use"},
 	"E0603": {ExitFailure, "a newer program made the database"},

@@ -71,6 +71,7 @@ var rules = []rule{
 	{update.ErrNeeded, "E0302", "uninstall those plugins too, in the same command"},
 	{update.ErrStale, "E0304", "run the command again"},
 	{install.ErrNoGeneration, "E0303", "%s history"},
+	{install.ErrTampered, "E0506", "%s verify --fix"},
 	{install.ErrBroken, "E0306", "%s history"},
 	{install.ErrBusy, "E0305", "wait for the other process, or give more time with --wait"},
 	{fetch.ErrNoSource, "E0401", "set PLUGSTEAD_REGISTRY to the address of a registry or the path of a folder, or give --registry"},

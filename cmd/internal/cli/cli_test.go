@@ -50,7 +50,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"registry": startRegistry, "kill-registry": killRegistry, "jsonvalid": jsonValid,
-			"kill-at-random": killAtRandom, "bigfile": bigFile, "wait-for-upload": waitForUpload, "hostile-registry": hostileRegistry,
+			"kill-at-random": killAtRandom, "bigfile": bigFile, "damage": damage, "wait-for-upload": waitForUpload, "hostile-registry": hostileRegistry,
 		},
 	})
 }
@@ -109,6 +109,21 @@ func bigFile(ts *testscript.TestScript, _ bool, args []string) {
 	r := rand.NewChaCha8([32]byte{1})
 	_, _ = r.Read(b)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// damage changes the first byte of every module below a folder. Usage: damage FOLDER
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	list, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*", "m.wasm"))
+	ts.Check(err)
+	if len(list) == 0 {
+		ts.Fatalf("nothing to damage")
+	}
+	for _, path := range list {
+		b, err := os.ReadFile(path)
+		ts.Check(err)
+		b[0] ^= 1
+		ts.Check(os.WriteFile(path, b, 0o644))
+	}
 }
 
 // waitForUpload returns when the registry has a file of an upload under way.
