@@ -282,6 +282,12 @@ func (h *Host) Repair(ctx context.Context, findings []update.Finding) (*Plan, *G
 	return h.up.Repair(ctx, findings)
 }
 
+// Collect removes old installed sets and the files that no other one needs. The active
+// set, sets that a host runs, the newest ones and what is young stay.
+func (h *Host) Collect(ctx context.Context, o install.CollectOptions) (*update.Collected, error) {
+	return h.up.Collect(ctx, o)
+}
+
 // History lists the installed sets there were, the newest first.
 func (h *Host) History() ([]*Generation, error) { return h.dir.History() }
 
@@ -343,7 +349,7 @@ func (h *Host) Facts() resolve.Host { return h.up.Host }
 func (h *Host) Start(ctx context.Context) error {
 	if err := h.start(ctx); err != nil {
 		h.on.Store(false)
-		return errors.Join(err, h.set.Close())
+		return errors.Join(err, h.Close())
 	}
 	return nil
 }
@@ -359,11 +365,8 @@ func (h *Host) start(ctx context.Context) error {
 	}
 	// A change that ends before on is set runs nothing: it is seen in the next round.
 	for running := -1; ; {
-		g, err := h.dir.Active()
+		g, err := h.up.Start(ctx, h.set)
 		if err != nil || g.Number == running {
-			return err
-		}
-		if err := h.set.Sync(ctx, h.up.Images(g)); err != nil {
 			return err
 		}
 		running = g.Number
@@ -387,4 +390,4 @@ func (h *Host) Plugin(id manifest.ID) *Plugin {
 
 // Close stops all plugins, those that others require last. Calls under way finish
 // first.
-func (h *Host) Close() error { return h.set.Close() }
+func (h *Host) Close() error { return errors.Join(h.set.Close(), h.up.Release()) }

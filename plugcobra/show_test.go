@@ -352,12 +352,14 @@ func TestEveryVerbSaysItsEffect(t *testing.T) {
 			want = "Effect: changes the installed set."
 		} else if c.Name() == "lock" {
 			want = "Effect: writes the lock file."
+		} else if c.Name() == "gc" {
+			want = "Effect: removes what is not used any more."
 		}
 		if !strings.Contains(c.Long, want) || c.Short == "" || c.RunE == nil || c.Run != nil {
 			t.Errorf("%s: %q", c.Name(), c.Long)
 		}
 	}
-	if seen != 19 {
+	if seen != 20 {
 		t.Errorf("%d verbs", seen)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/store/disk"
+	"github.com/plugstead/plugstead/supervise"
 	"github.com/plugstead/plugstead/verify"
 )
 
@@ -113,10 +114,57 @@ func (u *Updater) swap(ctx context.Context, before, g *install.Generation) (*ins
 	if set == nil {
 		return g, nil
 	}
-	if err := set.Sync(ctx, u.Images(g)); err != nil {
+	if err := u.run(ctx, set, g.Number); err != nil {
 		return nil, u.revert(ctx, before, g, err)
 	}
 	return g, nil
+}
+
+// Start makes set run the active generation, holds it (see install.Dir.Use) and returns
+// it. It touches no network. The caller ends with [Updater.Release].
+func (u *Updater) Start(ctx context.Context, set *supervise.Set) (*install.Generation, error) {
+	use, err := u.Dir.Use()
+	if err != nil {
+		return nil, err
+	}
+	return use.Generation, u.sync(ctx, set, use)
+}
+
+// run makes set run generation n.
+func (u *Updater) run(ctx context.Context, set *supervise.Set, n int) error {
+	use, err := u.Dir.UseOf(n)
+	if err != nil {
+		return err
+	}
+	return u.sync(ctx, set, use)
+}
+
+// sync makes set run what use holds, and lets go what ran before.
+func (u *Updater) sync(ctx context.Context, set *supervise.Set, use *install.Use) error {
+	if err := set.Sync(ctx, u.Images(use.Generation)); err != nil {
+		return errors.Join(err, use.Release())
+	}
+	u.mu.Lock()
+	old := u.held
+	u.held = use
+	u.mu.Unlock()
+	if old == nil {
+		return nil
+	}
+	return old.Release()
+}
+
+// Release lets the generation go that [Updater.Start] and changes held: its plugins run
+// no more.
+func (u *Updater) Release() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.held == nil {
+		return nil
+	}
+	use := u.held
+	u.held = nil
+	return use.Release()
 }
 
 // Change plans and applies, again if another process was faster.

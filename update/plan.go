@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
@@ -52,6 +53,8 @@ type Updater struct {
 	Events  Events
 
 	turn turn
+	mu   sync.Mutex
+	held *install.Use // what runs; nil: nothing
 }
 
 func (u *Updater) running() *supervise.Set {

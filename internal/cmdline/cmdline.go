@@ -26,7 +26,7 @@ const Schema = "plugstead.cli/v1"
 type Outcome struct {
 	Result  any             // for --json
 	Changed bool            // whether anything is different now
-	Exit    int             // other than 0 only for --exit-code
+	Exit    int             // other than 0: what was asked has been found out, and the answer is no
 	Text    func(io.Writer) // shows the result to a person
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -43,6 +44,21 @@ func TryExclusive(path string) (*Lock, error) {
 func TryShared(path string) (*Lock, error) {
 	f := flock.New(path)
 	ok, err := f.TryRLock()
+	return held(path, f, ok, err)
+}
+
+// SharedExisting is TryShared of a file that is there: it is opened for reading only, and
+// the error wraps fs.ErrNotExist if it is not there.
+func SharedExisting(path string) (*Lock, error) {
+	f := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	ok, err := f.TryRLock()
+	return held(path, f, ok, err)
+}
+
+// ExclusiveExisting is TryExclusive of a file that is there, as SharedExisting opens it.
+func ExclusiveExisting(path string) (*Lock, error) {
+	f := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	ok, err := f.TryLock()
 	return held(path, f, ok, err)
 }
 
