@@ -15,7 +15,8 @@ import (
 // offer. To the search it is one more package, whose versions are the options, the
 // preferred one last; each option needs its plugin.
 type choice struct {
-	text    string // what is needed, for people
+	text    string          // what is needed, for people
+	list    []manifest.Need // the same
 	options []option
 	base    pubgrub.Set
 }
@@ -67,7 +68,7 @@ func (s *Solver) choiceKey(list []manifest.Need) string {
 // newChoice lists the plugins that can serve one of several needs.
 func (s *Solver) newChoice(ctx context.Context, list []manifest.Need) (*plugin, error) {
 	p := s.newPlugin("")
-	p.loaded, p.choice = true, &choice{text: anyOfText(list)}
+	p.loaded, p.choice = true, &choice{text: anyOfText(list), list: list}
 	var needs []*need
 	add := func(by *plugin, bad pubgrub.Set, m manifest.Need) {
 		if pubgrub.Full(len(by.versions)).Within(bad) && !s.linked[by] {

@@ -213,6 +213,9 @@ func compare(t *testing.T, u resolvetest.Universe, p resolve.Problem) (string, e
 		if n := strings.Count(f.Error(), "\n") + 1; n > 12 {
 			return "", fmt.Errorf("%d lines: %w", n, f)
 		}
+		if f.ID == "" || slices.ContainsFunc(f.Facts, func(s string) bool { return strings.HasSuffix(s, " ") }) {
+			return "", fmt.Errorf("a failure about %q with the facts %q", f.ID, f.Facts)
+		}
 		return string(f.Kind), resolvetest.CheckFailure(t.Context(), u, p, f)
 	}
 	if err != nil {
