@@ -74,7 +74,7 @@ func (s *Solver) newChoice(ctx context.Context, list []manifest.Need) (*plugin, 
 		if pubgrub.Full(len(by.versions)).Within(bad) && !s.linked[by] {
 			return // no version of it serves
 		}
-		n := &need{field: "requires", id: by.id, target: by, rng: m.Range, fixed: bad, owner: p}
+		n := &need{field: "requires", id: m.ID, target: by, rng: m.Range, fixed: bad, owner: p}
 		s.number(n)
 		needs = append(needs, n)
 		p.choice.options = append(p.choice.options, option{by, by.id != m.ID && by.id.Namespace() != m.ID.Namespace()})

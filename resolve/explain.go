@@ -274,7 +274,7 @@ func (l leaf) line(s *Solver) string {
 	case NodeWish:
 		return "you asked for " + what
 	case NodeOption:
-		return fmt.Sprintf("%s needs %s", l.of.phrase(l.set), l.target.phrase(pubgrub.Full(len(l.target.versions)).Minus(l.need.fixed)))
+		return l.option()
 	case NodeConflicts:
 		return fmt.Sprintf("%s %s with %s", l.of.phrase(l.set), l.verb("conflicts", "conflict"), what)
 	case NodeOptional:
@@ -289,4 +289,19 @@ func (l leaf) verb(one, many string) string {
 		return many
 	}
 	return one
+}
+
+// option says which versions of a plugin serve a choice, and which name they offer if it
+// is not their own.
+func (l leaf) option() string {
+	serve := pubgrub.Full(len(l.target.versions)).Minus(l.need.fixed)
+	text := fmt.Sprintf("%s needs %s", l.of.phrase(l.set), l.target.phrase(serve))
+	if l.need.id == l.target.id {
+		return text
+	}
+	verb := "offers"
+	if serve.Count() > 1 {
+		verb = "offer"
+	}
+	return fmt.Sprintf("%s, which %s %s", text, verb, l.need.id)
 }
