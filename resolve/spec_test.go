@@ -414,6 +414,14 @@ func TestOption(t *testing.T) {
 	if err := resolvetest.CheckFailure(t.Context(), u, p, f); err != nil {
 		t.Error(err)
 	}
+	i := slices.IndexFunc(f.Plugins, func(k resolve.Known) bool { return k.Options })
+	if k := f.Plugins[i]; k.Plugin != "k/kv@^1 or c/c@^2" || !slices.Equal(k.Versions, []string{"c/c", "k/redis"}) {
+		t.Errorf("the choice %s has the options %v", k.Plugin, k.Versions)
+	}
+	f.Plugins[i].Versions = []string{"c/c@^2", "k/redis@^1"}
+	if resolvetest.CheckFailure(t.Context(), u, p, f) == nil {
+		t.Error("the checker takes needs in place of ids")
+	}
 }
 
 // FuzzCheckFailure feeds failures to the checker, which may refuse them and nothing else.
