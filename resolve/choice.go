@@ -38,7 +38,7 @@ func anyOfText(list []manifest.Need) string {
 // open finds the package that a hard need asks for: the plugin it names, or a choice
 // if others can serve it as well.
 func (s *Solver) open(ctx context.Context, n *need) (*plugin, error) {
-	list := n.anyOf
+	list := s.replaced(n.anyOf)
 	if n.target != nil {
 		if err := s.load(ctx, n.target); err != nil || len(n.target.doc.Providers) == 0 {
 			return n.target, err
@@ -54,6 +54,20 @@ func (s *Solver) open(ctx context.Context, n *need) (*plugin, error) {
 		s.choices[key] = p
 	}
 	return p, err
+}
+
+// replaced returns the needs of an any_of with the ranges that overrides give them.
+func (s *Solver) replaced(list []manifest.Need) []manifest.Need {
+	if len(s.override) == 0 {
+		return list
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		if o := s.override[s.plugin(list[i].ID)]; o != nil {
+			list[i].Range = o.Range
+		}
+	}
+	return list
 }
 
 // choiceKey names a choice: the needs, and whose pre-releases are taken.

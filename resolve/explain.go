@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/plugstead/plugstead/manifest"
-	"github.com/plugstead/plugstead/resolve/internal/pubgrub"
 	"github.com/plugstead/plugstead/version"
 )
 
@@ -254,54 +253,4 @@ func (f *Failure) lead(s *Solver) string {
 		return fmt.Sprintf("no version of %s is in the range %s", f.ID, s.rangeOf(*l))
 	}
 	return fmt.Sprintf("no version of %s fits everybody who needs it", f.ID)
-}
-
-// line says one fact.
-func (l leaf) line(s *Solver) string {
-	if l.need == nil {
-		if l.of.choice != nil {
-			return fmt.Sprintf("%s is offered by %s, and nobody asked for that", words(l.of.choice.text), l.of.names(l.set))
-		}
-		return fmt.Sprintf("%s %s %s", l.of.phrase(l.set), l.verb("is", "are"), l.reason)
-	}
-	what := l.need.words()
-	if l.need.target != nil {
-		if o := s.override[l.need.target]; o != nil && l.wish < 0 && l.kind != NodeConflicts {
-			what = fmt.Sprintf("%s, which you replaced by %s", what, o.Range)
-		}
-	}
-	switch l.kind {
-	case NodeWish:
-		return "you asked for " + what
-	case NodeOption:
-		return l.option()
-	case NodeConflicts:
-		return fmt.Sprintf("%s %s with %s", l.of.phrase(l.set), l.verb("conflicts", "conflict"), what)
-	case NodeOptional:
-		return fmt.Sprintf("%s %s with %s only", l.of.phrase(l.set), l.verb("works", "work"), what)
-	}
-	return fmt.Sprintf("%s %s %s", l.of.phrase(l.set), l.verb("requires", "require"), what)
-}
-
-// verb returns the form of a verb that goes with the phrase for the versions of l.
-func (l leaf) verb(one, many string) string {
-	if n := l.set.Count(); n > 1 && n < len(l.of.versions) {
-		return many
-	}
-	return one
-}
-
-// option says which versions of a plugin serve a choice, and which name they offer if it
-// is not their own.
-func (l leaf) option() string {
-	serve := pubgrub.Full(len(l.target.versions)).Minus(l.need.fixed)
-	text := fmt.Sprintf("%s needs %s", l.of.phrase(l.set), l.target.phrase(serve))
-	if l.need.id == l.target.id {
-		return text
-	}
-	verb := "offers"
-	if serve.Count() > 1 {
-		verb = "offer"
-	}
-	return fmt.Sprintf("%s, which %s %s", text, verb, l.need.id)
 }

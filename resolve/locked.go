@@ -355,7 +355,7 @@ func (c *lockCheck) needed() map[manifest.ID]bool {
 		}
 		for _, list := range p.AnyOf {
 			for _, n := range list {
-				ask(n)
+				ask(c.replaced(n))
 			}
 		}
 	}
@@ -381,7 +381,7 @@ func (c *lockCheck) fitsLock(p *Locked) {
 		}
 	}
 	for _, list := range p.AnyOf {
-		if !slices.ContainsFunc(list, c.served) {
+		if !slices.ContainsFunc(list, func(n manifest.Need) bool { return c.served(c.replaced(n)) }) {
 			c.add(&NeedError{By: p.Name(), OneOf: list})
 		}
 	}

@@ -97,7 +97,7 @@ type Rules struct {
 
 	Pins      []Pin  // the only version that may be chosen
 	Excludes  []Wish // versions that may not be chosen
-	Overrides []Wish // ranges that replace what other plugins require
+	Overrides []Wish // ranges that replace what other plugins require, also in any_of
 
 	Pre       bool // takes pre-releases of every plugin
 	Lowest    bool // chooses the oldest versions that fit, for testing lower bounds

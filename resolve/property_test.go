@@ -114,7 +114,10 @@ func (g generator) problem(u resolvetest.Universe) resolve.Problem {
 		func() { r.AgeExempt = []manifest.ID{id()} },
 		func() { r.Pins = []resolve.Pin{{ID: id(), Version: version.MustParse("1.0.0")}} },
 		func() { r.Excludes = []resolve.Wish{{ID: id(), Range: version.MustParseRange(g.rng())}} },
-		func() { r.Overrides = []resolve.Wish{{ID: id(), Range: version.MustParseRange(g.rng())}} },
+		func() {
+			named := manifest.ID(g.pick(append(names, "b/name")...))
+			r.Overrides = []resolve.Wish{{ID: named, Range: version.MustParseRange(g.rng())}}
+		},
 		func() { r.Pre = true },
 		func() { r.Lowest = true },
 		func() { r.Blocked = true },

@@ -353,7 +353,7 @@ func (s *problem) Continue() error {
 // solution takes the answer out of the engine.
 func (s *Solver) solution() (*Solution, error) {
 	st := s.engine.Stats()
-	out := &Solution{Wishes: s.p.Wishes, Choices: make([]Choice, 0, st.Decided)}
+	out := &Solution{Wishes: s.p.Wishes, Overrides: s.p.Rules.Overrides, Choices: make([]Choice, 0, st.Decided)}
 	ordered := false // somebody must start before somebody else
 	for number, v := range s.engine.Chosen {
 		p := s.plugins[number]

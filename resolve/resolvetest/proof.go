@@ -253,8 +253,10 @@ func sameNeed(a, b manifest.Need) bool { return a.ID == b.ID && a.Range.Equal(b.
 // target makes sure that the states of t are those that break the need of n.
 func (c *prover) target(n resolve.Node, t resolve.Term) error {
 	list := needs(n.Need)
-	if n.Kind == resolve.NodeRequires || n.Kind == resolve.NodeOptional {
-		list[0] = c.replaced(list[0])
+	if n.Kind == resolve.NodeRequires || n.Kind == resolve.NodeOptional || n.Kind == resolve.NodeAnyOf {
+		for i := range list {
+			list[i] = c.replaced(list[i])
+		}
 	}
 	k := c.f.Plugins[t.Plugin]
 	if k.Options {
