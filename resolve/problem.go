@@ -74,7 +74,8 @@ type Problem struct {
 	Update    []manifest.ID
 	UpdateAll bool
 	// Keep moves no locked plugin but those of Update, if there is a solution like
-	// that; if there is none, others move as well.
+	// that; if there is none, as few others as possible move as well. A plugin moves if
+	// it gets another version; one that nobody needs any more is left out.
 	Keep bool
 
 	Host      Host
