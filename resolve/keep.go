@@ -8,10 +8,9 @@ import (
 // Bounds of the search for an answer that moves little. Beyond them more plugins may move
 // than have to.
 const (
-	exactRounds = 200     // with as few plugins free as the conflicts so far need
-	wideRounds  = 20      // with every plugin free that a conflict named
-	maxHits     = 20_000  // sets that are tried in all rounds
-	keepSteps   = 200_000 // of all rounds, if the problem has no bound of its own
+	maxRounds = 200
+	maxHits   = 20_000  // sets that are tried in all rounds
+	keepSteps = 200_000 // of all rounds, if the problem has no bound of its own
 )
 
 // keep looks for an answer that moves no locked plugin but those to update, and if there
@@ -28,7 +27,7 @@ func (s *Solver) keep(ctx context.Context, p *Problem) (bool, error) {
 		bounded.Budget.Steps = keepSteps
 	}
 	h := &hitter[*plugin]{left: maxHits}
-	for round := range exactRounds + wideRounds {
+	for range maxRounds {
 		ok, err := s.search(ctx, &bounded, true)
 		if ok || err != nil {
 			return ok, err
@@ -39,11 +38,7 @@ func (s *Solver) keep(ctx context.Context, p *Problem) (bool, error) {
 			return false, nil
 		}
 		clear(s.freed)
-		free := h.add(named)
-		if round >= exactRounds {
-			free = slices.Concat(h.lists...)
-		}
-		for _, x := range free {
+		for _, x := range h.add(named) {
 			s.freed[x] = true
 		}
 	}
