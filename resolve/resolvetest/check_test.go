@@ -172,6 +172,7 @@ func TestFitsRules(t *testing.T) {
 		"forbidden":              {"a/a 1.0.0", "a/a", "a/a@1.0.0", func(p *resolve.Problem) { p.Policy = nobody{} }, "not reviewed"},
 		"for another host":       {"a/a 1.0.0 host=<2", "a/a", "a/a@1.0.0", nil, "for another application"},
 		"for this host":          {"a/a 1.0.0 host=^2.1", "a/a", "a/a@1.0.0", nil, ""},
+		"for the same minor":     {"a/a 1.0.0 point=acme.dev/p@1.1", "a/a", "a/a@1.0.0", nil, ""},
 		"for a newer point":      {"a/a 1.0.0 point=acme.dev/p@1.2", "a/a", "a/a@1.0.0", nil, "is for acme.dev/p@1.2"},
 		"for another point":      {"a/a 1.0.0 point=acme.dev/q@1.0", "a/a", "a/a@1.0.0", nil, "serves no point"},
 		"needed, another point":  {"a/a 1.0.0 point=acme.dev/q@1.0", "", "a/a@1.0.0", nil, ""},
