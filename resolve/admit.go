@@ -75,7 +75,7 @@ func (s *Solver) refuse(p *plugin, r *index.Release, wished bool, locked *Locked
 		return Excluded
 	case s.ruled[p] && rules.unpins(r):
 		return Pinned
-	case locked != nil && s.keeping && !same && !s.updating[p]:
+	case locked != nil && s.keeping && !same && !s.updating[p] && !s.freed[p]:
 		return Kept
 	case locked != nil && !rules.Downgrade && r.Version.Compare(locked.Version) < 0:
 		return Older

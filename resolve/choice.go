@@ -15,7 +15,8 @@ import (
 // offer. To the search it is one more package, whose versions are the options, the
 // preferred one last; each option needs its plugin.
 type choice struct {
-	text    string // what is needed, for people
+	text    string          // what is needed, for people
+	list    []manifest.Need // the same
 	options []option
 	base    pubgrub.Set
 }
@@ -37,7 +38,7 @@ func anyOfText(list []manifest.Need) string {
 // open finds the package that a hard need asks for: the plugin it names, or a choice
 // if others can serve it as well.
 func (s *Solver) open(ctx context.Context, n *need) (*plugin, error) {
-	list := n.anyOf
+	list := s.replaced(n.anyOf)
 	if n.target != nil {
 		if err := s.load(ctx, n.target); err != nil || len(n.target.doc.Providers) == 0 {
 			return n.target, err
@@ -55,6 +56,20 @@ func (s *Solver) open(ctx context.Context, n *need) (*plugin, error) {
 	return p, err
 }
 
+// replaced returns the needs of an any_of with the ranges that overrides give them.
+func (s *Solver) replaced(list []manifest.Need) []manifest.Need {
+	if len(s.override) == 0 {
+		return list
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		if o := s.override[s.plugin(list[i].ID)]; o != nil {
+			list[i].Range = o.Range
+		}
+	}
+	return list
+}
+
 // choiceKey names a choice: the needs, and whose pre-releases are taken.
 func (s *Solver) choiceKey(list []manifest.Need) string {
 	var b strings.Builder
@@ -67,13 +82,13 @@ func (s *Solver) choiceKey(list []manifest.Need) string {
 // newChoice lists the plugins that can serve one of several needs.
 func (s *Solver) newChoice(ctx context.Context, list []manifest.Need) (*plugin, error) {
 	p := s.newPlugin("")
-	p.loaded, p.choice = true, &choice{text: anyOfText(list)}
+	p.loaded, p.choice = true, &choice{text: anyOfText(list), list: list}
 	var needs []*need
 	add := func(by *plugin, bad pubgrub.Set, m manifest.Need) {
 		if pubgrub.Full(len(by.versions)).Within(bad) && !s.linked[by] {
 			return // no version of it serves
 		}
-		n := &need{field: "requires", id: by.id, target: by, rng: m.Range, fixed: bad, owner: p}
+		n := &need{field: "requires", id: m.ID, target: by, rng: m.Range, fixed: bad, owner: p}
 		s.number(n)
 		needs = append(needs, n)
 		p.choice.options = append(p.choice.options, option{by, by.id != m.ID && by.id.Namespace() != m.ID.Namespace()})

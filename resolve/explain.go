@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/plugstead/plugstead/manifest"
-	"github.com/plugstead/plugstead/resolve/internal/pubgrub"
 	"github.com/plugstead/plugstead/version"
 )
 
@@ -43,8 +42,8 @@ func (f *Failure) explain(s *Solver) {
 	f.Lead = f.lead(s)
 	f.tell(s)
 	if f.Kind == Versions || f.Kind == PreReleases {
-		if l := f.subject(); l != nil {
-			f.Facts = append(f.Facts, published(l.target))
+		if l := f.subject(s); l != nil {
+			f.Facts = append(f.Facts, s.available(l)...)
 		}
 	}
 }
@@ -138,7 +137,7 @@ func (f *Failure) judge(s *Solver) {
 
 // onlyPre reports whether what a leaf asks for exists as pre-releases only.
 func (s *Solver) onlyPre(l leaf) bool {
-	return !l.need.Weak && l.target.stable != nil && s.takesPre(l.target) == 0 &&
+	return !l.need.Weak && l.kind != NodeOption && l.target.stable != nil && s.takesPre(l.target) == 0 &&
 		l.target.within(l.need.rng, false).Empty() && !l.target.within(l.need.rng, true).Empty()
 }
 
@@ -148,13 +147,16 @@ func (f *Failure) contested(s *Solver) manifest.ID {
 	count := map[manifest.ID]int{}
 	var best manifest.ID
 	for _, l := range f.leaves {
-		if l.target == nil || l.target.choice != nil {
+		if l.target == nil {
 			continue
 		}
 		if s.nothing(l) {
-			return l.target.id
+			return l.about()
 		}
-		id := l.target.id
+		id := l.about()
+		if id == "" {
+			continue
+		}
 		if count[id]++; best == "" || count[id] > count[best] {
 			best = id
 		}
@@ -162,9 +164,27 @@ func (f *Failure) contested(s *Solver) manifest.ID {
 	return best
 }
 
+// about returns the plugin that a leaf asks for. Of a choice that nobody can serve it is
+// the first name, of another one "".
+func (l leaf) about() manifest.ID {
+	switch {
+	case l.target.choice == nil:
+		return l.target.id
+	case len(l.target.choice.options) > 0 || len(l.target.choice.list) == 0:
+		return ""
+	}
+	return l.target.choice.list[0].ID
+}
+
 // nothing reports whether no version is what a leaf asks for.
 func (s *Solver) nothing(l leaf) bool {
-	return !l.need.Weak && l.target.choice == nil && l.target.within(s.rangeOf(l), s.takesPre(l.target) == 1).Empty()
+	switch {
+	case l.target.choice != nil:
+		return len(l.target.choice.options) == 0
+	case l.need.Weak || l.kind == NodeOption: // an option has a version that serves
+		return false
+	}
+	return l.target.within(s.rangeOf(l), s.takesPre(l.target) == 1).Empty()
 }
 
 // rangeOf returns the range that a leaf asks for, which the problem may have replaced.
@@ -175,14 +195,22 @@ func (s *Solver) rangeOf(l leaf) version.Range {
 	return l.need.rng
 }
 
-// subject returns the leaf that asks for the plugin of the failure, if any does.
-func (f *Failure) subject() *leaf {
+// subject returns the leaf that asks for the plugin of the failure, if any does; one that
+// asks for what nobody has published goes before the others.
+func (f *Failure) subject(s *Solver) *leaf {
+	var first *leaf
 	for i, l := range f.leaves {
-		if l.target != nil && l.target.id == f.ID {
+		if l.target == nil || l.about() != f.ID {
+			continue
+		}
+		if s.nothing(l) {
 			return &f.leaves[i]
 		}
+		if first == nil {
+			first = &f.leaves[i]
+		}
 	}
-	return nil
+	return first
 }
 
 func (f *Failure) lead(s *Solver) string {
@@ -218,65 +246,11 @@ func (f *Failure) lead(s *Solver) string {
 	case Conflict:
 		return fmt.Sprintf("%s conflicts with another plugin", f.ID)
 	}
-	for _, l := range f.leaves {
-		if l.target == nil {
-			continue
+	if l := f.subject(s); l != nil && s.nothing(*l) {
+		if l.target.choice != nil {
+			return fmt.Sprintf("nothing is published that is %s", words(l.target.choice.text))
 		}
-		if l.target.choice != nil && len(l.target.choice.options) == 0 {
-			return fmt.Sprintf("nothing is published that is %s", l.need.words())
-		}
-		if l.target.id == f.ID && s.nothing(l) {
-			return fmt.Sprintf("no version of %s is in the range %s", f.ID, s.rangeOf(l))
-		}
+		return fmt.Sprintf("no version of %s is in the range %s", f.ID, s.rangeOf(*l))
 	}
 	return fmt.Sprintf("no version of %s fits everybody who needs it", f.ID)
-}
-
-// line says one fact.
-func (l leaf) line(s *Solver) string {
-	if l.need == nil {
-		if l.of.choice != nil {
-			return fmt.Sprintf("%s is offered by %s, and nobody asked for that", words(l.of.choice.text), l.of.names(l.set))
-		}
-		return fmt.Sprintf("%s %s %s", l.of.phrase(l.set), l.verb("is", "are"), l.reason)
-	}
-	what := l.need.words()
-	if l.need.target != nil {
-		if o := s.override[l.need.target]; o != nil && l.wish < 0 && l.kind != NodeConflicts {
-			what = fmt.Sprintf("%s, which you replaced by %s", what, o.Range)
-		}
-	}
-	switch l.kind {
-	case NodeWish:
-		return "you asked for " + what
-	case NodeOption:
-		return fmt.Sprintf("%s needs %s", l.of.phrase(l.set), l.target.phrase(pubgrub.Full(len(l.target.versions)).Minus(l.need.fixed)))
-	case NodeConflicts:
-		return fmt.Sprintf("%s %s with %s", l.of.phrase(l.set), l.verb("conflicts", "conflict"), what)
-	case NodeOptional:
-		return fmt.Sprintf("%s %s with %s only", l.of.phrase(l.set), l.verb("works", "work"), what)
-	}
-	return fmt.Sprintf("%s %s %s", l.of.phrase(l.set), l.verb("requires", "require"), what)
-}
-
-// verb returns the form of a verb that goes with the phrase for the versions of l.
-func (l leaf) verb(one, many string) string {
-	if n := l.set.Count(); n > 1 && n < len(l.of.versions) {
-		return many
-	}
-	return one
-}
-
-func published(p *plugin) string {
-	if len(p.versions) == 0 {
-		return "nothing is published of " + string(p.id)
-	}
-	if n := len(p.versions); n > 4 {
-		return fmt.Sprintf("published of %s: %d versions from %s to %s", p.id, n, p.versions[0], p.versions[n-1])
-	}
-	var list []string
-	for _, v := range p.versions {
-		list = append(list, v.String())
-	}
-	return fmt.Sprintf("published of %s: %s", p.id, strings.Join(list, ", "))
 }

@@ -26,12 +26,12 @@ type Failure struct {
 	cause  error
 }
 
-// Known is the versions of a plugin at the time of the search, ascending. A choice
-// between several plugins has options instead: texts such as "acme/a@^1".
+// Known is the versions of a plugin at the time of the search, ascending. A choice has
+// the ids of the plugins that can serve it instead, the preferred one last.
 type Known struct {
-	Plugin   string   `json:"plugin"`
+	Plugin   string   `json:"plugin"` // the id, or the needs of a choice: "acme/a@^1 or acme/b"
 	Versions []string `json:"versions"`
-	Options  bool     `json:"options,omitempty"`
+	Options  bool     `json:"options,omitempty"` // it is a choice
 }
 
 // NodeKind says what a node states.

@@ -11,7 +11,7 @@ import (
 // a lock keeps of them. It fails if a plugin has no package for h; [Lock.Check] says
 // more.
 func (l *Lock) Solution(h Host) (*Solution, error) {
-	out := &Solution{Wishes: l.Requests}
+	out := &Solution{Wishes: l.Requests, Overrides: l.Overrides}
 	for i := range l.Plugins {
 		p := &l.Plugins[i]
 		r := &index.Release{Record: index.Record{

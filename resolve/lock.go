@@ -109,7 +109,8 @@ func (l *Lock) Because(id manifest.ID) []string {
 	}
 	for i := range l.Plugins {
 		by := &l.Plugins[i]
-		if by.ID != id && (slices.ContainsFunc(by.Requires, p.serves) || slices.ContainsFunc(by.AnyOf, p.servesOne)) {
+		serves := func(n manifest.Need) bool { return p.serves(replaced(n, l.Overrides)) }
+		if by.ID != id && (slices.ContainsFunc(by.Requires, serves) || slices.ContainsFunc(slices.Concat(by.AnyOf...), serves)) {
 			out = append(out, by.Name())
 		}
 	}
@@ -124,8 +125,6 @@ func (p *Locked) serves(n manifest.Need) bool {
 	}
 	return !n.Optional && p.offers(n)
 }
-
-func (p *Locked) servesOne(list []manifest.Need) bool { return slices.ContainsFunc(list, p.serves) }
 
 // offers reports whether p stands in for what n asks for.
 func (p *Locked) offers(n manifest.Need) bool {

@@ -74,7 +74,8 @@ type Problem struct {
 	Update    []manifest.ID
 	UpdateAll bool
 	// Keep moves no locked plugin but those of Update, if there is a solution like
-	// that; if there is none, others move as well.
+	// that; if there is none, as few others as possible move as well. A plugin moves if
+	// it gets another version; one that nobody needs any more is left out.
 	Keep bool
 
 	Host      Host
@@ -97,7 +98,7 @@ type Rules struct {
 
 	Pins      []Pin  // the only version that may be chosen
 	Excludes  []Wish // versions that may not be chosen
-	Overrides []Wish // ranges that replace what other plugins require
+	Overrides []Wish // ranges that replace what other plugins require, also in any_of
 
 	Pre       bool // takes pre-releases of every plugin
 	Lowest    bool // chooses the oldest versions that fit, for testing lower bounds

@@ -114,7 +114,10 @@ func (g generator) problem(u resolvetest.Universe) resolve.Problem {
 		func() { r.AgeExempt = []manifest.ID{id()} },
 		func() { r.Pins = []resolve.Pin{{ID: id(), Version: version.MustParse("1.0.0")}} },
 		func() { r.Excludes = []resolve.Wish{{ID: id(), Range: version.MustParseRange(g.rng())}} },
-		func() { r.Overrides = []resolve.Wish{{ID: id(), Range: version.MustParseRange(g.rng())}} },
+		func() {
+			named := manifest.ID(g.pick(append(names, "b/name")...))
+			r.Overrides = []resolve.Wish{{ID: named, Range: version.MustParseRange(g.rng())}}
+		},
 		func() { r.Pre = true },
 		func() { r.Lowest = true },
 		func() { r.Blocked = true },
@@ -212,6 +215,9 @@ func compare(t *testing.T, u resolvetest.Universe, p resolve.Problem) (string, e
 		}
 		if n := strings.Count(f.Error(), "\n") + 1; n > 12 {
 			return "", fmt.Errorf("%d lines: %w", n, f)
+		}
+		if f.ID == "" || slices.ContainsFunc(f.Facts, func(s string) bool { return strings.HasSuffix(s, " ") }) {
+			return "", fmt.Errorf("a failure about %q with the facts %q", f.ID, f.Facts)
 		}
 		return string(f.Kind), resolvetest.CheckFailure(t.Context(), u, p, f)
 	}

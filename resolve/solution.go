@@ -14,9 +14,10 @@ const You = "you"
 
 // Solution is one version of every needed plugin. It is not changed after it was made.
 type Solution struct {
-	Choices []Choice // in the order in which they were first needed
-	Wishes  []Wish
-	Stats   Stats
+	Choices   []Choice // in the order in which they were first needed
+	Wishes    []Wish
+	Overrides []Wish // ranges that replaced what plugins require
+	Stats     Stats
 }
 
 // Stats counts what a search did.
@@ -62,7 +63,7 @@ func (s *Solution) Because(id manifest.ID) []string {
 		out = append(out, You)
 	}
 	for _, by := range s.Choices {
-		if by.ID != id && slices.ContainsFunc(needsOf(by.Release), c.serves) {
+		if by.ID != id && slices.ContainsFunc(needsOf(by.Release), func(n manifest.Need) bool { return c.serves(replaced(n, s.Overrides)) }) {
 			out = append(out, by.Name())
 		}
 	}
@@ -78,6 +79,16 @@ func (c Choice) serves(n manifest.Need) bool {
 	return !n.Optional && slices.ContainsFunc(c.Release.Offers, func(o manifest.Offer) bool {
 		return o.ID == n.ID && n.Range.HasPre(o.Version)
 	})
+}
+
+// replaced returns n with the range that an override gives it.
+func replaced(n manifest.Need, overrides []Wish) manifest.Need {
+	for _, o := range overrides {
+		if o.ID == n.ID {
+			n.Range = o.Range
+		}
+	}
+	return n
 }
 
 // needsOf lists what a release requires, each alternative by itself.

@@ -42,6 +42,7 @@ type Solver struct {
 	override map[*plugin]*Wish
 	pre      map[*plugin]bool
 	keeping  bool
+	freed    map[*plugin]bool // that may move though others are kept
 	maxNames int
 	wishes   []pubgrub.Wish
 	wants    []*need // of the wishes, in their order
@@ -53,6 +54,7 @@ func New(ix index.Index) *Solver {
 		ix: ix, byID: map[manifest.ID]*plugin{}, choices: map[string]*plugin{},
 		wished: map[*plugin]bool{}, locked: map[*plugin]*Locked{}, updating: map[*plugin]bool{}, ruled: map[*plugin]bool{},
 		linked: map[*plugin]bool{}, override: map[*plugin]*Wish{}, pre: map[*plugin]bool{},
+		freed: map[*plugin]bool{},
 	}
 }
 
@@ -71,7 +73,7 @@ func (s *Solver) Solve(ctx context.Context, p Problem) (*Solution, error) {
 		defer cancel()
 	}
 	if p.Keep && p.Locked != nil && !p.UpdateAll {
-		if ok, err := s.search(ctx, &p, true); ok && err == nil {
+		if ok, err := s.keep(ctx, &p); ok && err == nil {
 			return s.solution()
 		} else if err != nil && !errors.Is(err, ErrBudget) {
 			return nil, err
@@ -353,7 +355,7 @@ func (s *problem) Continue() error {
 // solution takes the answer out of the engine.
 func (s *Solver) solution() (*Solution, error) {
 	st := s.engine.Stats()
-	out := &Solution{Wishes: s.p.Wishes, Choices: make([]Choice, 0, st.Decided)}
+	out := &Solution{Wishes: s.p.Wishes, Overrides: s.p.Rules.Overrides, Choices: make([]Choice, 0, st.Decided)}
 	ordered := false // somebody must start before somebody else
 	for number, v := range s.engine.Chosen {
 		p := s.plugins[number]

@@ -384,6 +384,46 @@ func TestForgedProofs(t *testing.T) {
 	}
 }
 
+// TestOption compares what an option of a choice says with the manifest: the name that is
+// needed with its range, while the second term is about who offers it.
+func TestOption(t *testing.T) {
+	u := parse(t, "a/app 1.0.0 k/kv@^1;c/c@^2\nk/redis 3.0.0 offers=k/kv@1.2.0 !b/b\nc/c 2.0.0 !b/b\nb/b 1.0.0")
+	p := problem(t, "a/app", "b/b")
+	_, err := resolve.Solve(t.Context(), u, p)
+	f, ok := errors.AsType[*resolve.Failure](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	said := map[string]string{}
+	for i, n := range f.Nodes {
+		if n.Kind != resolve.NodeOption {
+			continue
+		}
+		said[f.Plugins[n.Terms[1].Plugin].Plugin] = n.Need
+		for _, other := range []string{"k/redis@^1", "k/kv@^2", "c/c", "b/b@^1", n.Need + " or " + n.Need, ""} {
+			f.Nodes[i].Need = other
+			if err := resolvetest.CheckFailure(t.Context(), u, p, f); err == nil {
+				t.Errorf("the checker takes %q in place of %s", other, n.Need)
+			}
+		}
+		f.Nodes[i].Need = n.Need
+	}
+	if len(said) != 2 || said["k/redis"] != "k/kv@^1" || said["c/c"] != "c/c@^2" {
+		t.Errorf("options say %v", said)
+	}
+	if err := resolvetest.CheckFailure(t.Context(), u, p, f); err != nil {
+		t.Error(err)
+	}
+	i := slices.IndexFunc(f.Plugins, func(k resolve.Known) bool { return k.Options })
+	if k := f.Plugins[i]; k.Plugin != "k/kv@^1 or c/c@^2" || !slices.Equal(k.Versions, []string{"c/c", "k/redis"}) {
+		t.Errorf("the choice %s has the options %v", k.Plugin, k.Versions)
+	}
+	f.Plugins[i].Versions = []string{"c/c@^2", "k/redis@^1"}
+	if resolvetest.CheckFailure(t.Context(), u, p, f) == nil {
+		t.Error("the checker takes needs in place of ids")
+	}
+}
+
 // FuzzCheckFailure feeds failures to the checker, which may refuse them and nothing else.
 // What it takes is a proof: there is no solution.
 func FuzzCheckFailure(f *testing.F) {

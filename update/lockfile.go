@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 
 	"github.com/plugstead/plugstead/internal/durable"
 	"github.com/plugstead/plugstead/resolve"
@@ -54,8 +53,8 @@ func (u *Updater) WriteLock(ctx context.Context, c Change) (*Plan, error) {
 }
 
 // MergeLock takes the conflict of a merge in c.LockFile apart, solves the requests of
-// both sides with the plugins of both preferred, and writes the file. It installs
-// nothing.
+// both sides with the plugins of both preferred, the newer version of one that both have,
+// and writes the file. Which side is called ours makes no difference. It installs nothing.
 func (u *Updater) MergeLock(ctx context.Context, c Change) (*Plan, error) {
 	b, err := os.ReadFile(c.LockFile)
 	if err != nil {
@@ -81,28 +80,6 @@ func (u *Updater) MergeLock(ctx context.Context, c Change) (*Plan, error) {
 		return nil, err
 	}
 	return p, WriteLock(c.LockFile, &p.Lock)
-}
-
-// join unites two locks; of a plugin, request or pin in both it takes the newer or
-// narrower one of theirs if they differ.
-func join(ours, theirs *resolve.Lock) *resolve.Lock {
-	out := *ours
-	out.Requests = ours.With(theirs.Requests...)
-	out.Platforms = Change{Platforms: theirs.Platforms}.platformsOf(ours)
-	out.Pins = Change{Pin: theirs.Pins}.pins(ours)
-	out.Overrides = append(slices.Clone(ours.Overrides), theirs.Overrides...)
-	out.Pre = ours.Pre || theirs.Pre
-	out.Plugins = slices.Clone(ours.Plugins)
-	for _, t := range theirs.Plugins {
-		i := slices.IndexFunc(out.Plugins, func(p resolve.Locked) bool { return p.ID == t.ID })
-		switch {
-		case i < 0:
-			out.Plugins = append(out.Plugins, t)
-		case t.Version.Compare(out.Plugins[i].Version) > 0:
-			out.Plugins[i] = t
-		}
-	}
-	return &out
 }
 
 // frozen plans exactly what a lock says.

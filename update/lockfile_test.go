@@ -195,3 +195,57 @@ func TestQuestions(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMergeLockSides merges two locks in which both sides changed the same things, in both
+// orders: the same versions come out, the newer ones that fit.
+func TestMergeLockSides(t *testing.T) {
+	w := newWorld(t)
+	for _, v := range []string{"1.0.0", "1.1.0", "1.2.0", "2.0.0"} {
+		w.publish("acme/a", v, "requires: { acme/b: '>=1' }")
+		w.publish("acme/b", v)
+		w.publish("acme/c", v)
+	}
+	dir := t.TempDir()
+	text := func(name string, c update.Change) string {
+		c.LockFile = filepath.Join(dir, name)
+		if _, err := w.up.WriteLock(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(c.LockFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	first := wish(t, "acme/a@<1.2.0", "acme/c@^1")
+	second := wish(t, "acme/a@>=1.1", "acme/b@=1.2.0", "acme/c@^2")
+	a, b := text("first", first), text("second", second)
+	if !strings.Contains(a, `"2.0.0"`) || !strings.Contains(b, `"2.0.0"`) {
+		t.Fatalf("the sides are too much alike:\n%s\n%s", a, b)
+	}
+	var merged []string
+	for _, c := range []string{"<<<<<<< ours\n" + a + "=======\n" + b + ">>>>>>> theirs\n", "<<<<<<< ours\n" + b + "=======\n" + a + ">>>>>>> theirs\n"} {
+		file := filepath.Join(dir, "plugins.lock")
+		if err := os.WriteFile(file, []byte(c), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.up.MergeLock(t.Context(), update.Change{LockFile: file}); err != nil {
+			t.Fatal(err)
+		}
+		l, err := update.ReadLock(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range l.Plugins {
+			got = append(got, p.Name())
+		}
+		if s := strings.Join(got, ", "); s != "acme/a 1.1.0, acme/b 1.2.0, acme/c 2.0.0" {
+			t.Errorf("merged to %s", s)
+		}
+		merged = append(merged, string(l.Text()))
+	}
+	if merged[0] != merged[1] {
+		t.Errorf("the sides count:\n%s\n%s", merged[0], merged[1])
+	}
+}

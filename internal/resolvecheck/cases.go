@@ -73,6 +73,9 @@ func read(file string) (*universe, *testCase, error) {
 		}
 	}
 	u, err := readUniverse(text)
+	if err == nil {
+		err = ascending(c.Root)
+	}
 	return u, c, err
 }
 
@@ -84,7 +87,26 @@ func readUniverse(b []byte) (*universe, error) {
 	if u.Format != "runiverse/1" {
 		return nil, fmt.Errorf("universe of format %q, want runiverse/1", u.Format)
 	}
+	for p, list := range u.Packages {
+		for _, r := range list {
+			if err := errors.Join(ascending(r.Deps), ascending(r.Conflicts)); err != nil {
+				return nil, fmt.Errorf("%s %s: %w", p, r.V, err)
+			}
+		}
+	}
 	return u, nil
+}
+
+// ascending refuses intervals that begin before the first place or end before they begin.
+func ascending(deps []dep) error {
+	for _, d := range deps {
+		for _, i := range d.Iv {
+			if i[0] < 0 || i[0] >= i[1] {
+				return fmt.Errorf("%s: %v is no interval", d.P, i)
+			}
+		}
+	}
+	return nil
 }
 
 // exactly begins what asks for a version by its number.

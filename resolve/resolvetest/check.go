@@ -107,7 +107,7 @@ func (c *checker) needs(r *index.Release) error {
 		}
 	}
 	for _, list := range r.AnyOf {
-		if !slices.ContainsFunc(list, c.served) {
+		if !slices.ContainsFunc(list, func(n manifest.Need) bool { return c.served(c.replaced(n)) }) {
 			return fmt.Errorf("requires one of %v", list)
 		}
 	}

@@ -253,8 +253,10 @@ func sameNeed(a, b manifest.Need) bool { return a.ID == b.ID && a.Range.Equal(b.
 // target makes sure that the states of t are those that break the need of n.
 func (c *prover) target(n resolve.Node, t resolve.Term) error {
 	list := needs(n.Need)
-	if n.Kind == resolve.NodeRequires || n.Kind == resolve.NodeOptional {
-		list[0] = c.replaced(list[0])
+	if n.Kind == resolve.NodeRequires || n.Kind == resolve.NodeOptional || n.Kind == resolve.NodeAnyOf {
+		for i := range list {
+			list[i] = c.replaced(list[i])
+		}
 	}
 	k := c.f.Plugins[t.Plugin]
 	if k.Options {
@@ -302,16 +304,16 @@ func (c *prover) option(n resolve.Node) error {
 			return errors.New("another option is meant")
 		}
 	}
-	for _, need := range needs(choice.Plugin) {
-		same := true
-		for i, in := range c.states(by) {
-			same = same && in == c.breaks(resolve.NodeRequires, need, by.Plugin, i)
-		}
-		if same {
-			return nil
+	need := needs(n.Need)
+	if len(need) != 1 || !slices.ContainsFunc(needs(choice.Plugin), func(x manifest.Need) bool { return sameNeed(x, need[0]) }) {
+		return fmt.Errorf("%s is no part of %s", n.Need, choice.Plugin)
+	}
+	for i, in := range c.states(by) {
+		if in != c.breaks(resolve.NodeRequires, need[0], by.Plugin, i) {
+			return fmt.Errorf("%s serves %s in other versions", c.f.Plugins[by.Plugin].Plugin, n.Need)
 		}
 	}
-	return fmt.Errorf("%s serves in other versions", c.f.Plugins[by.Plugin].Plugin)
+	return nil
 }
 
 // refused makes sure that a rule keeps every version in the term away.
