@@ -16,6 +16,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/plugstead/plugstead/internal/durable"
 )
 
 // ErrUnsafe says that a payload holds something that may not be unpacked.
@@ -219,12 +221,12 @@ func (u *unpacker) write(name string, h *tar.Header, r io.Reader) error {
 	}
 	sum := sha256.New()
 	// Only Read and Write, so that the buffer is used.
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(sum, f)}, struct{ io.Reader }{r}, u.buf)
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(sum, durable.Writer(f))}, struct{ io.Reader }{r}, u.buf)
 	if err == nil {
 		err = f.Chmod(perm) // whatever umask says
 	}
 	if err == nil {
-		err = f.Sync()
+		err = durable.Sync(f)
 	}
 	u.written = append(u.written, File{name, n, perm == 0o755, Digest(sha256Prefix + hex.EncodeToString(sum.Sum(nil)))})
 	return errors.Join(err, f.Close())

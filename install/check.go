@@ -74,7 +74,7 @@ func (d *Dir) verify(ctx context.Context, r Record, info treeInfo) error {
 	tree := d.treePath(r.Payload)
 	err := hashTree(ctx, tree, info.Files)
 	if errors.Is(err, ErrTampered) {
-		_ = os.Remove(d.seenPath(r.Payload)) // it is not looked at any more
+		_ = durable.Remove(d.seenPath(r.Payload)) // it is not looked at any more
 	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", r.ID, r.Manifest.Version, err)

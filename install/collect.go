@@ -109,7 +109,7 @@ func (d *Dir) removeGeneration(n int, dry bool) (bool, error) {
 		return false, err
 	}
 	if !dry {
-		err = os.Remove(d.generationPath(n))
+		err = durable.Remove(d.generationPath(n))
 	}
 	return err == nil, errors.Join(err, lock.Unlock())
 }
@@ -159,13 +159,13 @@ func (d *Dir) collectTrees(ctx context.Context, out *Collected, before time.Time
 // removeTree removes a payload: the record first, so that a kill leaves garbage and not a
 // tree that looks complete.
 func (d *Dir) removeTree(p artifact.Digest) error {
-	if err := os.Remove(d.treeRecord(p)); err != nil && !isMissing(err) {
+	if err := durable.Remove(d.treeRecord(p)); err != nil && !isMissing(err) {
 		return err
 	}
 	if err := durable.SyncDir(filepath.Dir(d.treePath(p))); err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(d.seenPath(p)), os.RemoveAll(d.treePath(p)))
+	return errors.Join(durable.RemoveAll(d.seenPath(p)), durable.RemoveAll(d.treePath(p)))
 }
 
 // size returns the bytes of the files below a folder that can be looked at.

@@ -74,7 +74,7 @@ func (d *Dir) Begin(ctx context.Context) (*Tx, error) {
 // sweep removes what killed changes left. The lock is held.
 func (d *Dir) sweep() error {
 	return errors.Join(
-		os.RemoveAll(filepath.Join(d.path, "staging")),
+		durable.RemoveAll(filepath.Join(d.path, "staging")),
 		durable.Sweep(filepath.Join(d.path, "generations")),
 		durable.Sweep(filepath.Join(d.path, "trees")),
 	)

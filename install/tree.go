@@ -77,16 +77,16 @@ func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor
 	}
 	// A tree without a record is what a kill between the last two steps left, a
 	// record without a tree what somebody left who removed files.
-	if err := errors.Join(os.RemoveAll(t.d.treeRecord(d.Digest)), os.RemoveAll(final)); err != nil {
+	if err := errors.Join(durable.RemoveAll(t.d.treeRecord(d.Digest)), durable.RemoveAll(final)); err != nil {
 		return err
 	}
 	stage := filepath.Join(t.d.path, "staging", d.Digest.Hex())
-	if err := os.MkdirAll(stage, 0o755); err != nil {
+	if err := durable.MkdirAll(stage, 0o755); err != nil {
 		return err
 	}
 	files, err := t.extract(ctx, b, d, stage)
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(stage))
+		return errors.Join(err, durable.RemoveAll(stage))
 	}
 	if err := durable.SyncTree(stage); err != nil {
 		return err

@@ -81,7 +81,7 @@ func (t *Tx) Drop(p artifact.Digest) error {
 	if t.lock == nil {
 		return ErrDone
 	}
-	if err := os.Remove(t.d.treeRecord(p)); err != nil && !isMissing(err) {
+	if err := durable.Remove(t.d.treeRecord(p)); err != nil && !isMissing(err) {
 		return err
 	}
 	return durable.SyncDir(filepath.Dir(t.d.treeRecord(p)))
@@ -128,7 +128,7 @@ func (t *Tx) Abort() error {
 	}
 	lock := t.lock
 	t.lock = nil
-	err := os.RemoveAll(filepath.Join(t.d.path, "staging"))
+	err := durable.RemoveAll(filepath.Join(t.d.path, "staging"))
 	if isMissing(err) {
 		err = nil
 	}

@@ -28,26 +28,34 @@ var ErrExist = fs.ErrExist
 
 // WriteFile replaces path with b, or creates it. It makes no folders.
 func WriteFile(path string, b []byte, perm fs.FileMode) error {
-	return publish(path, perm, writeBytes(b), replace)
+	return publish(path, perm, writeBytes(b))
 }
 
 // Create makes path with b and fails with [ErrExist] if path is there already,
 // whatever its content. Of several processes that create one path exactly one
-// succeeds.
+// succeeds. After any other error path is not there, unless the disk refuses to remove
+// it, too.
 func Create(path string, b []byte, perm fs.FileMode) error {
-	return publish(path, perm, writeBytes(b), create)
+	return CreateFrom(path, perm, writeBytes(b))
 }
 
 // CreateFrom makes path with what fill writes and fails with [ErrExist] if path
 // is there already. An error of fill leaves nothing behind.
 func CreateFrom(path string, perm fs.FileMode, fill func(io.Writer) error) error {
-	return publish(path, perm, fill, create)
+	dir, err := stage(path, perm, fill, create, Sync)
+	if err != nil {
+		return err
+	}
+	if err := syncNew(path, dir); err != nil {
+		return errors.Join(err, Remove(path))
+	}
+	return nil
 }
 
 // WriteFrom replaces path with what fill writes, or creates it. An error of fill
 // changes nothing.
 func WriteFrom(path string, perm fs.FileMode, fill func(io.Writer) error) error {
-	return publish(path, perm, fill, replace)
+	return publish(path, perm, fill)
 }
 
 func writeBytes(b []byte) func(io.Writer) error {
@@ -66,15 +74,20 @@ func WriteCache(path string, b []byte, perm fs.FileMode) error {
 
 // WriteCacheFrom is WriteCache of what fill writes. An error of fill changes nothing.
 func WriteCacheFrom(path string, perm fs.FileMode, fill func(io.Writer) error) error {
-	_, err := stage(path, perm, fill, replace, func(*os.File) error { return nil })
+	_, err := stage(path, perm, fill, rename, func(*os.File) error { return nil })
 	return err
 }
 
-func publish(path string, perm fs.FileMode, fill func(io.Writer) error, move func(from, to string) error) error {
-	dir, err := stage(path, perm, fill, move, (*os.File).Sync)
+func publish(path string, perm fs.FileMode, fill func(io.Writer) error) error {
+	dir, err := stage(path, perm, fill, rename, Sync)
 	if err != nil {
 		return err
 	}
+	return syncNew(path, dir)
+}
+
+// syncNew makes the entry of path durable.
+func syncNew(path, dir string) error {
 	if err := SyncDir(dir); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -95,7 +108,10 @@ func stage(path string, perm fs.FileMode, fill func(io.Writer) error, move func(
 			err = fmt.Errorf("write %s: %w", path, err)
 		}
 	}()
-	if err = fill(f); err != nil {
+	if err = before(Step{Kind: StepCreate, Path: f.Name()}); err != nil {
+		return dir, err
+	}
+	if err = fill(Writer(f)); err != nil {
 		return dir, err
 	}
 	// CreateTemp makes 0600 files; the mode asked for must not depend on umask.
@@ -111,13 +127,12 @@ func stage(path string, perm fs.FileMode, fill func(io.Writer) error, move func(
 	return dir, move(f.Name(), path)
 }
 
-func replace(from, to string) error { return os.Rename(from, to) }
-
 func create(from, to string) error {
-	if err := os.Link(from, to); err != nil {
+	if err := link(from, to); err != nil {
 		return err
 	}
-	return os.Remove(from)
+	_ = Remove(from) // its other name counts; what stays is swept
+	return nil
 }
 
 // RenameDir moves a complete folder to a new name on the same file system. The
@@ -128,11 +143,16 @@ func RenameDir(from, to string) error {
 	if _, err := os.Lstat(to); err == nil {
 		return fmt.Errorf("rename %s: %w", to, ErrExist)
 	}
-	return os.Rename(from, to)
+	return rename(from, to)
 }
 
 // SyncDir makes the entries of a folder durable.
-func SyncDir(dir string) error { return syncDir(dir) }
+func SyncDir(dir string) error {
+	if err := before(Step{Kind: StepSyncDir, Path: dir}); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
 
 // SyncTree makes all folders below and including root durable. Files must have
 // been synced by who wrote them.
@@ -141,11 +161,12 @@ func SyncTree(root string) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		return syncDir(path)
+		return SyncDir(path)
 	})
 }
 
-// MkdirAll makes dir and its missing parents and makes their entries durable.
+// MkdirAll makes dir and its missing parents, all of exactly that mode, and makes their
+// entries durable.
 func MkdirAll(dir string, perm fs.FileMode) error {
 	if st, err := os.Stat(dir); err == nil && st.IsDir() {
 		return nil
@@ -156,7 +177,7 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(dir, perm); err != nil {
+	if err := Mkdir(dir, perm); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			if st, err := os.Stat(dir); err == nil && st.IsDir() {
 				return nil
@@ -164,7 +185,7 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 		}
 		return err
 	}
-	return syncDir(parent)
+	return SyncDir(parent)
 }
 
 // Sweep removes temporary files that a kill left directly in dir. The caller
@@ -181,7 +202,7 @@ func Sweep(dir string) error {
 		if !strings.HasPrefix(e.Name(), TempPrefix) {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+		if err := RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			return err
 		}
 	}

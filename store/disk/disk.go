@@ -168,7 +168,7 @@ func (s *Store) Remove(d artifact.Descriptor) error {
 	if err := d.Check(); err != nil {
 		return err
 	}
-	if err := os.Remove(s.path(d.Digest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.Remove(s.path(d.Digest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

@@ -1,0 +1,303 @@
+package update_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/install"
+	"github.com/plugstead/plugstead/internal/durable"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/update"
+)
+
+var trials = flag.Int("crash", 25, "kills of each verb in TestKill")
+
+// The set before each verb, and behind it.
+const installedBefore = "acme/a 1.0.0, acme/b 1.0.0"
+
+// verbs are the changes that are interrupted. Each is run again afterwards, to its end.
+var verbs = []struct {
+	name, after string
+	run         func(context.Context, *update.Updater) error
+}{
+	{"install", "acme/a 1.0.0, acme/b 1.0.0, acme/c 1.0.0", func(ctx context.Context, u *update.Updater) error {
+		_, _, err := u.Change(ctx, update.Change{Install: wishes("acme/c"), LockFile: filepath.Join(u.Dir.Path(), "..", "plugins.lock")})
+		return err
+	}},
+	{"update", "acme/a 1.1.0, acme/b 1.1.0", func(ctx context.Context, u *update.Updater) error {
+		_, _, err := u.Change(ctx, update.Change{UpdateAll: true})
+		return err
+	}},
+	{"uninstall", "acme/b 1.0.0", func(ctx context.Context, u *update.Updater) error {
+		g, err := u.Dir.Active()
+		if err != nil {
+			return err
+		}
+		if _, there := g.Find("acme/a"); !there {
+			return nil
+		}
+		_, _, err = u.Change(ctx, update.Change{Uninstall: []manifest.ID{"acme/a"}})
+		return err
+	}},
+	{"rollback", "acme/a 1.0.0", func(ctx context.Context, u *update.Updater) error {
+		_, err := u.Rollback(ctx, 1)
+		return err
+	}},
+	{"gc", installedBefore, func(ctx context.Context, u *update.Updater) error {
+		_, err := u.Collect(ctx, install.CollectOptions{Keep: -1, Grace: -1})
+		return err
+	}},
+}
+
+// template is a registry and an installation folder that trials copy.
+func template(t *testing.T) (url, dir string) {
+	t.Helper()
+	w := newWorld(t)
+	dir = t.TempDir()
+	w.up = w.updater(filepath.Join(dir, "plugins"))
+	w.up.Index.Cache = filepath.Join(dir, "cache")
+	w.publish("acme/a", "1.0.0")
+	w.publish("acme/b", "1.0.0")
+	w.publish("acme/c", "1.0.0")
+	w.change(wish(t, "acme/a@1.0.0"))
+	w.change(wish(t, "acme/b@1.0.0"))
+	w.publish("acme/d", "1.0.0")
+	w.change(wish(t, "acme/d"))
+	w.change(update.Change{Uninstall: []manifest.ID{"acme/d"}})
+	w.change(wish(t, "acme/a", "acme/b"))
+	w.publish("acme/a", "1.1.0")
+	w.publish("acme/b", "1.1.0")
+	w.expect(installedBefore)
+	return w.reg.URL, dir
+}
+
+// at opens the copy of a template.
+func at(url, dir string) (*update.Updater, error) {
+	c, err := client.New(url, client.Options{})
+	if err != nil {
+		return nil, err
+	}
+	d, err := install.Open(filepath.Join(dir, "plugins"))
+	if err != nil {
+		return nil, err
+	}
+	return &update.Updater{
+		Sources: fetch.Sources{Default: c}, Index: fetch.IndexOptions{Cache: filepath.Join(dir, "cache")},
+		Blobs: filepath.Join(d.Path(), "blobs"), Dir: d, Host: facts,
+	}, nil
+}
+
+// judge makes sure that the set in dir is the old or the new one, whole, and that the
+// verb can be carried to its end.
+func judge(t *testing.T, url, dir, after string, verb func(context.Context, *update.Updater) error) error {
+	t.Helper()
+	u, err := at(url, dir)
+	if err != nil {
+		return err
+	}
+	if now, err := set(t.Context(), u); err != nil || now != installedBefore && now != after {
+		return fmt.Errorf("behind it the set is %q, %v", now, err)
+	}
+	if err := verb(t.Context(), u); err != nil {
+		return fmt.Errorf("the next run: %w", err)
+	}
+	if now, err := set(t.Context(), u); err != nil || now != after {
+		return fmt.Errorf("behind the next run the set is %q, %v", now, err)
+	}
+	// A run that finds nothing to do sweeps nothing; any change does.
+	if _, err := u.Collect(t.Context(), install.CollectOptions{}); err != nil {
+		return fmt.Errorf("garbage collection behind it: %w", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "plugins", "*", durable.TempPrefix+"*")); err != nil || len(left) > 0 {
+		return fmt.Errorf("%v is left, %v", left, err)
+	}
+	return nil
+}
+
+// set describes what is installed, every file of which is as it should be.
+func set(ctx context.Context, u *update.Updater) (string, error) {
+	list, err := u.Verify(ctx)
+	if err != nil {
+		return "", err
+	}
+	var out []string
+	for _, f := range list {
+		if f.Err != nil {
+			return "", f.Err
+		}
+		out = append(out, fmt.Sprintf("%s %s", f.ID, f.Version))
+	}
+	return strings.Join(out, ", "), nil
+}
+
+func copyOf(t *testing.T, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// TestDiskFails lets every step that a verb does on disk fail in turn, with an error of
+// the device and with a full disk: the verb fails, or does without, and what is
+// installed is whole.
+func TestDiskFails(t *testing.T) {
+	url, dir := template(t)
+	for _, v := range verbs {
+		for _, broken := range []error{syscall.EIO, syscall.ENOSPC} {
+			for n := int64(1); ; n++ {
+				trial := copyOf(t, dir)
+				u, err := at(url, trial)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var step atomic.Int64
+				var what durable.Step
+				restore := durable.Hook(func(s durable.Step) error {
+					now := step.Add(1)
+					if now == n {
+						what = s
+						what.Data = nil
+					}
+					// A full disk stays full, but what is there can be removed and synced.
+					if now == n || now > n && broken == syscall.ENOSPC && (s.Kind == durable.StepWrite || s.Kind == durable.StepCreate || s.Kind == durable.StepMkdir) {
+						return &os.PathError{Op: string(s.Kind), Path: s.Path, Err: broken}
+					}
+					return nil
+				})
+				err = v.run(t.Context(), u)
+				restore()
+				if err != nil && !errors.Is(err, broken) {
+					t.Errorf("%s, step %d (%+v): error %v", v.name, n, what, err)
+				}
+				if bad := judge(t, url, trial, v.after, v.run); bad != nil {
+					t.Errorf("%s, step %d (%+v) failed with %v: %v", v.name, n, what, err, bad)
+				}
+				if n > step.Load() {
+					if n < 3 {
+						t.Errorf("%s does only %d steps", v.name, n-1)
+					}
+					break
+				}
+			}
+		}
+	}
+}
+
+const envKill = "PLUGSTEAD_TEST_KILL" // VERB STEP URL DIR
+
+// victim runs a verb and ends itself with SIGKILL before a step.
+func victim(arg string) {
+	f := strings.Fields(arg)
+	n, err := strconv.ParseInt(f[1], 10, 64)
+	u, oerr := at(f[2], f[3])
+	if err := errors.Join(err, oerr); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	var step atomic.Int64
+	durable.Hook(func(durable.Step) error {
+		if step.Add(1) == n {
+			p, _ := os.FindProcess(os.Getpid())
+			_ = p.Kill()
+			select {}
+		}
+		return nil
+	})
+	for _, v := range verbs {
+		if v.name == f[0] {
+			if err := v.run(context.Background(), u); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		}
+	}
+	fmt.Println("steps", step.Load())
+	os.Exit(0)
+}
+
+func TestMain(m *testing.M) {
+	if arg := os.Getenv(envKill); arg != "" {
+		victim(arg)
+	}
+	flag.Parse()
+	os.Exit(m.Run())
+}
+
+// TestKill ends a process with SIGKILL before a step on disk, each verb many times: the
+// old or the new set is active, whole, and the next run goes to its end.
+func TestKill(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no SIGKILL")
+	}
+	url, dir := template(t)
+	rnd := rand.New(rand.NewPCG(uint64(*trials), 1))
+	for _, v := range verbs {
+		out, err := kill(t, v.name, 0, url, copyOf(t, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var steps int
+		if _, err := fmt.Sscanf(out, "steps %d", &steps); err != nil {
+			t.Fatalf("%s: %q", v.name, out)
+		}
+		killed, failed := 0, 0
+		for i := range *trials {
+			n := 1 + i*steps / *trials // evenly, and anywhere once there are more trials than steps
+			if i >= steps {
+				n = 1 + rnd.IntN(steps)
+			}
+			trial := copyOf(t, dir)
+			if _, err := kill(t, v.name, n, url, trial); err != nil {
+				killed++
+			}
+			if bad := judge(t, url, trial, v.after, v.run); bad != nil {
+				failed++
+				t.Errorf("%s, killed before step %d of %d: %v", v.name, n, steps, bad)
+			}
+		}
+		if killed < *trials*9/10 {
+			t.Errorf("%s: only %d of %d runs were killed", v.name, killed, *trials)
+		}
+		t.Logf("target crash_%s_failures %d <= 0 %s (%d kills at %d steps)", v.name, failed, map[bool]string{true: "ok", false: "MISSED"}[failed == 0], killed, steps)
+	}
+}
+
+func kill(t *testing.T, verb string, n int, url, dir string) (string, error) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), os.Args[0])
+	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s %s", envKill, verb, n, url, dir), "GORACE=atexit_sleep_ms=0")
+	out, err := c.CombinedOutput()
+	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() >= 0 {
+		t.Fatalf("%s: %v\n%s", verb, err, out)
+	}
+	return string(out), err
+}
+
+// wishes parses what is known to be right.
+func wishes(list ...string) (out []resolve.Wish) {
+	for _, s := range list {
+		w, err := resolve.ParseWish(s)
+		if err != nil {
+			panic(err)
+		}
+		out = append(out, w)
+	}
+	return out
+}
