@@ -15,7 +15,7 @@ RESOLVER_DATA := $(wildcard $(CURDIR)/../shared/data/resolver)
 YARDSTICK     := $(wildcard $(CURDIR)/../shared/tools/resolver-yardstick)
 export PLUGSTEAD_RESOLVER_DATA ?= $(RESOLVER_DATA)
 
-.PHONY: help demo test serve check bench bench-resolve release-check fmt lint build-demo
+.PHONY: help demo test serve check bench bench-resolve crash release-check fmt lint build-demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ check: lint test ## everything a change must pass
 
 bench: ## print first figures; results go to docs/benchmarks.md
 	@cd internal/bench && go run . -repo $(CURDIR)
+
+crash: ## kill every verb that changes plugins 200 times, between any two steps on disk
+	@go test -count=1 -timeout 30m ./update -run 'TestKill$$' -crash 200 -v | sed -n 's/^.*\(target .*\)/\1/p;/^---\|^FAIL\|^ok/p'
 
 bench-resolve: ## measure the resolver beside a reference solver and cargo
 	@mkdir -p $(BIN) && go build -o $(BIN)/resolvecheck ./internal/resolvecheck
