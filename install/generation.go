@@ -49,6 +49,7 @@ type Generation struct {
 	From    int          `json:"from,omitempty"` // the generation this one repeats
 	Lock    resolve.Lock `json:"lock"`
 	Records []Record     `json:"records"` // in start order
+	Held    []Held       `json:"held,omitempty"`
 }
 
 // Find returns the record of a plugin.

@@ -26,6 +26,7 @@ type Tx struct {
 	d       *Dir
 	lock    *filelock.Lock
 	records []Record
+	held    []Held
 
 	mu       sync.Mutex
 	unpacked map[artifact.Digest]*sync.Mutex // held by who unpacks that payload
@@ -110,7 +111,7 @@ func (t *Tx) Commit(l resolve.Lock, why string) (*Generation, error) {
 		return nil, ErrDone
 	}
 	defer t.Abort()
-	g := &Generation{Made: now(), Why: why, Lock: l, Records: t.records}
+	g := &Generation{Made: now(), Why: why, Lock: l, Records: t.records, Held: t.held}
 	if g.Records == nil {
 		g.Records = []Record{}
 	}

@@ -181,6 +181,7 @@ func (u user) install() *cobra.Command {
 	f.add(c)
 	f.addFrozen(c)
 	f.addSolving(c)
+	f.addRetry(c)
 	return c
 }
 
@@ -217,6 +218,7 @@ func (u user) update() *cobra.Command {
 	f.add(c)
 	f.addSolving(c)
 	f.addStep(c)
+	f.addRetry(c)
 	return c
 }
 

@@ -20,7 +20,7 @@ type changeFlags struct {
 	lock   string
 	frozen bool
 
-	offline              bool
+	offline, retry       bool
 	pre, downgrade       bool
 	asOf, minAge         string
 	patch, minor, latest bool
@@ -53,6 +53,10 @@ func (f *changeFlags) addSolving(c *cobra.Command) {
 	c.Flags().StringVar(&f.minAge, "min-age", "", "choose nothing that was published more recently, for example 7d or 12h")
 }
 
+func (f *changeFlags) addRetry(c *cobra.Command) {
+	c.Flags().BoolVar(&f.retry, "retry", false, "try releases again that did not start before")
+}
+
 // addStep adds how far an update may go.
 func (f *changeFlags) addStep(c *cobra.Command) {
 	c.Flags().BoolVar(&f.patch, "patch", false, "change the last number of versions only")
@@ -67,7 +71,7 @@ func (f *changeFlags) change(args []string, make makeChange) (plugstead.Change, 
 	if err != nil {
 		return ch, err
 	}
-	ch.LockFile, ch.Frozen, ch.Latest, ch.Offline = f.lock, f.frozen, f.latest, f.offline
+	ch.LockFile, ch.Frozen, ch.Latest, ch.Offline, ch.Retry = f.lock, f.frozen, f.latest, f.offline, f.retry
 	ch.Rules, err = f.rules(time.Now())
 	ch.Rules.Pre = f.pre && (ch.UpdateAll || len(ch.Update) > 0) // a wish says it for itself
 	return ch, err

@@ -111,6 +111,7 @@ func (u user) sync() *cobra.Command {
 		RunE: u.change(&f, func([]string, *changeFlags) (ch plugstead.Change, err error) { return ch, nil }),
 	}
 	f.add(c)
+	f.addRetry(c)
 	c.Flags().Lookup("lock").DefValue = DefaultLock
 	f.lock, f.frozen = DefaultLock, true
 	return c

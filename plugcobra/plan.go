@@ -51,6 +51,7 @@ func (u user) plan() *cobra.Command {
 		sub.Flags().StringVar(&out, "out", "", "file to keep the plan in")
 		f.addLock(sub)
 		f.addSolving(sub)
+		f.addRetry(sub)
 		if v.step {
 			f.addStep(sub)
 		}
@@ -101,7 +102,7 @@ func (u user) apply() *cobra.Command {
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
-			p.Offline = f.offline
+			p.Offline, p.Retry = f.offline, f.retry
 			g, err := h.ApplyWithin(c.Context(), p, f.wait)
 			if err != nil {
 				return cmdline.Outcome{}, err
@@ -111,6 +112,7 @@ func (u user) apply() *cobra.Command {
 	}
 	c.Flags().DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for another process that changes plugins")
 	f.addOffline(c)
+	f.addRetry(c)
 	return c
 }
 

@@ -113,15 +113,27 @@ func (s *Set) Prepare(ctx context.Context, im load.Image) error {
 	return nil
 }
 
+// StartError says that a plugin did not start, or was not well when it had.
+type StartError struct {
+	Image load.Image
+	Err   error
+}
+
+// Error implements error.
+func (e *StartError) Error() string {
+	return fmt.Sprintf("start %s %s: %v", e.Image.Manifest.ID, e.Image.Manifest.Version, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *StartError) Unwrap() error { return e.Err }
+
 // start starts an instance and waits until it is healthy.
 func (s *Set) start(ctx context.Context, im load.Image) (*running, error) {
 	d, err := s.driver(im)
 	if err != nil {
 		return nil, err
 	}
-	fail := func(err error) (*running, error) {
-		return nil, fmt.Errorf("start %s %s: %w", im.Manifest.ID, im.Manifest.Version, err)
-	}
+	fail := func(err error) (*running, error) { return nil, &StartError{im, err} }
 	spec, err := s.spec(im)
 	if err != nil {
 		return fail(err)

@@ -190,6 +190,9 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 	if err := st.Sweep(); err != nil { // safe: tx holds the lock of all writers
 		return nil, err
 	}
+	if err := p.checkHeld(); err != nil {
+		return nil, err
+	}
 	u.step("fetch")
 	var wanted []resolve.Choice
 	for _, c := range p.solution.Choices {
@@ -207,6 +210,9 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 	u.step("install")
 	if err := u.add(ctx, tx, st, p, arrived.verified); err != nil {
 		return nil, err
+	}
+	for _, c := range wanted {
+		tx.Free(c.Release.Digest)
 	}
 	u.step("switch")
 	g, err := tx.Commit(p.Lock, p.why)
@@ -291,6 +297,7 @@ func (u *Updater) revert(ctx context.Context, base, g *install.Generation, cause
 	for _, r := range base.Records {
 		tx.Keep(r)
 	}
+	hold(tx, g, cause)
 	_, err = tx.Commit(base.Lock, fmt.Sprintf("reverted to generation %d: %v", base.Number, cause))
 	return errors.Join(cause, err)
 }

@@ -37,6 +37,8 @@ type Change struct {
 	// Frozen installs exactly the lock of LockFile, or of the installed set: nothing
 	// is solved and no file is written.
 	Frozen bool
+	// Retry lets releases be chosen that were installed before and did not start.
+	Retry bool
 	// Offline asks no source across a network: documents come from the cache, however
 	// old, and artifacts must be in the store. What is missing is fetch.ErrOffline.
 	Offline bool

@@ -33,6 +33,8 @@ var (
 	ErrNotInstalled = errors.New("not installed")
 	// ErrNeeded says that a plugin cannot be removed because others require it.
 	ErrNeeded = errors.New("needed by other plugins")
+	// ErrHeld says that a release did not start before and nobody asked to try it again.
+	ErrHeld = errors.New("held back")
 )
 
 // Updater joins steps 4 to 9. Its fields are not changed after first use; its
@@ -103,6 +105,7 @@ type Plan struct {
 	Requests  []resolve.Wish // the wishes after the change
 	Lock      resolve.Lock   // the lock after the change
 	Offline   bool           // carry it out without a network, or fail with fetch.ErrOffline
+	Retry     bool           // install what is held back, too
 	base      *install.Generation
 	solution  *resolve.Solution
 	order     []resolve.Choice // of starting
@@ -157,7 +160,7 @@ func (u *Updater) plan(ctx context.Context, ix index.Index, c Change) (*Plan, er
 	if err := check(from, c); err != nil {
 		return nil, err
 	}
-	p := &Plan{base: g, why: c.String(), whole: u.Dir.HasTree, Requests: c.requests(from), Offline: c.Offline}
+	p := &Plan{base: g, why: c.String(), whole: u.Dir.HasTree, Requests: c.requests(from), Offline: c.Offline, Retry: c.Retry}
 	if c.Frozen {
 		err = u.frozen(p, from)
 	} else {
@@ -187,10 +190,10 @@ func (u *Updater) finish(p *Plan) (err error) {
 }
 
 // problem is the question that a change asks.
-func (u *Updater) problem(from *resolve.Lock, c Change) resolve.Problem {
+func (u *Updater) problem(g *install.Generation, from *resolve.Lock, c Change) resolve.Problem {
 	p := resolve.Problem{
 		Wishes: c.requests(from), Locked: from, Update: c.moves(), UpdateAll: c.UpdateAll, Keep: true,
-		Host: u.Host, Platforms: c.platforms(from, u.Host.Platform), Policy: u.Policy, Rules: c.Rules,
+		Host: u.Host, Platforms: c.platforms(from, u.Host.Platform), Policy: u.policy(g, c), Rules: c.Rules,
 	}
 	p.Rules.Pins = c.pins(from)
 	p.Rules.Overrides = append(slices.Clone(from.Overrides), c.Rules.Overrides...)
@@ -208,7 +211,7 @@ func (u *Updater) problem(from *resolve.Lock, c Change) resolve.Problem {
 // solve resolves a change and makes the lock of the answer.
 func (u *Updater) solve(ctx context.Context, ix index.Index, p *Plan, from *resolve.Lock, c Change) (err error) {
 	u.step("resolve")
-	question := u.problem(from, c)
+	question := u.problem(p.base, from, c)
 	if p.solution, err = resolve.Solve(ctx, ix, question); err != nil {
 		return err
 	}

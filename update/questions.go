@@ -121,7 +121,7 @@ func yanked(doc *index.Plugin, v version.Version) string {
 // says why that fails. All its questions share the documents.
 func (u *Updater) asker(ix index.Index, p *Plan, c Change) func(context.Context, manifest.ID, *index.Release) string {
 	s := resolve.New(ix)
-	question := u.problem(&p.base.Lock, c)
+	question := u.problem(p.base, &p.base.Lock, c)
 	question.NoSuggestions, question.Keep = true, false
 	return func(ctx context.Context, id manifest.ID, latest *index.Release) string {
 		q := question
