@@ -98,7 +98,7 @@ func TestPowerCut(t *testing.T) {
 		}
 		rnd := rand.New(rand.NewPCG(5, 5))
 		for n := range len(r.Steps) + 1 {
-			for i := range 8 {
+			for i := range 4 {
 				disk := simdisk.New(before)
 				for _, s := range r.Steps[:n] {
 					disk.Do(s)
