@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,10 +111,8 @@ func hasNull(v any) bool {
 	case nil:
 		return true
 	case []any:
-		for _, x := range v {
-			if hasNull(x) {
-				return true
-			}
+		if slices.ContainsFunc(v, hasNull) {
+			return true
 		}
 	case map[string]any:
 		for _, x := range v {
