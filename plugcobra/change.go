@@ -79,10 +79,7 @@ func carryOut(c *cobra.Command, h *plugstead.Host, ch plugstead.Change, flags *c
 }
 
 func showChange(w io.Writer, undo string, r changeResult, dryRun bool) {
-	if len(r.Lines) == 0 {
-		fmt.Fprintln(w, "no plugin changes, only what is asked for")
-	}
-	showLines(w, r.Lines, dryRun)
+	showChanges(w, r.Lines, dryRun)
 	if dryRun {
 		fmt.Fprintln(w, "dry run: nothing was changed")
 		return
@@ -91,6 +88,15 @@ func showChange(w io.Writer, undo string, r changeResult, dryRun bool) {
 }
 
 // showLines shows what happens to plugins, or would.
+// showChanges shows the lines of a change that is one of requests at least.
+func showChanges(w io.Writer, lines []update.Line, would bool) {
+	if len(lines) == 0 {
+		fmt.Fprintln(w, "no plugin changes, only what is asked for")
+		return
+	}
+	showLines(w, lines, would)
+}
+
 func showLines(w io.Writer, lines []update.Line, would bool) {
 	table(w, "", func(add func(...any)) {
 		for _, l := range lines {

@@ -76,7 +76,7 @@ func planned(c *cobra.Command, p *plugstead.Plan, out string) (cmdline.Outcome, 
 			fmt.Fprintln(w, "nothing to do")
 			return
 		}
-		showLines(w, p.Changes(), true)
+		showChanges(w, p.Changes(), true)
 		if out != "" {
 			fmt.Fprintf(w, "carry it out with: %s\n", cmdline.Again(c, "apply "+out))
 		}
