@@ -344,8 +344,19 @@ func (h *Host) Index(ctx context.Context, id manifest.ID) (*index.Plugin, error)
 // Facts is what plugins are checked against.
 func (h *Host) Facts() resolve.Host { return h.up.Host }
 
+// Aside lists the installed plugins that do not start because they are not for this
+// application as it is now; Update looks for versions that are.
+func (h *Host) Aside() ([]update.Aside, error) {
+	g, err := h.dir.Active()
+	if err != nil {
+		return nil, err
+	}
+	return h.up.Aside(g), nil
+}
+
 // Start starts what is linked into this program and what is installed, in the order
-// of their requirements. It touches no network. On an error nothing keeps running.
+// of their requirements. It touches no network. Plugins that are not for this application
+// as it is now stay away; see [Host.Aside]. On an error nothing keeps running.
 func (h *Host) Start(ctx context.Context) error {
 	if err := h.start(ctx); err != nil {
 		h.on.Store(false)
@@ -368,6 +379,9 @@ func (h *Host) start(ctx context.Context) error {
 		g, err := h.up.Start(ctx, h.set)
 		if err != nil || g.Number == running {
 			return err
+		}
+		for _, a := range h.up.Aside(g) {
+			h.o.Log.Warn("plugin does not start", "plugin", string(a.ID), "version", a.Version.String(), "err", a.Why)
 		}
 		running = g.Number
 		h.on.Store(true)

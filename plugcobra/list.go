@@ -23,6 +23,7 @@ type listed struct {
 	Requested bool            `json:"requested"`
 	Because   []string        `json:"because"`
 	Source    string          `json:"source"`
+	Aside     string          `json:"aside,omitempty"` // why it does not start
 }
 
 func (u user) list() *cobra.Command {
@@ -44,6 +45,9 @@ func (u user) list() *cobra.Command {
 				}
 			}
 			rows := rowsOf(g)
+			if err := setAside(h, rows); err != nil {
+				return cmdline.Outcome{}, err
+			}
 			result := map[string]any{"generation": g.Number, "plugins": rows}
 			if lock != "" {
 				result["lockDiffers"] = differs
@@ -61,6 +65,7 @@ func (u user) list() *cobra.Command {
 						}
 					})
 				}
+				showAside(w, c, rows)
 				if differs {
 					fmt.Fprintf(w, "%s says something else; make them equal with: %s\n", lock, cmdline.Again(c, "sync --lock "+lock))
 				}
@@ -70,6 +75,32 @@ func (u user) list() *cobra.Command {
 	c.Flags().BoolVar(&asTree, "tree", false, "show what each plugin requires below it")
 	c.Flags().StringVar(&lock, "lock", "", "lock file to compare with")
 	return c
+}
+
+// setAside marks the plugins that do not start.
+func setAside(h *plugstead.Host, rows []listed) error {
+	aside, err := h.Aside()
+	for _, a := range aside {
+		for i := range rows {
+			if rows[i].ID == a.ID {
+				rows[i].Aside = a.Why.Error()
+			}
+		}
+	}
+	return err
+}
+
+func showAside(w io.Writer, c *cobra.Command, rows []listed) {
+	n := 0
+	for _, r := range rows {
+		if r.Aside != "" {
+			n++
+			fmt.Fprintf(w, "does not start: %s\n", r.Aside)
+		}
+	}
+	if n > 0 {
+		fmt.Fprintf(w, "look for versions that fit: %s\n", cmdline.Again(c, "plan update"))
+	}
 }
 
 func rowsOf(g *plugstead.Generation) []listed {

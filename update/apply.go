@@ -321,11 +321,15 @@ func (u *Updater) Rollback(ctx context.Context, to int) (*install.Generation, er
 	return u.swap(ctx, before, g)
 }
 
-// Images makes what load starts out of what is installed, in start order.
+// Images makes what load starts out of what is installed, in start order, without what
+// [Updater.Aside] lists.
 func (u *Updater) Images(g *install.Generation) []load.Image {
 	var out []load.Image
+	aside := u.Aside(g)
 	for _, r := range g.Records {
-		out = append(out, u.image(r))
+		if !isAside(aside, r.ID) {
+			out = append(out, u.image(r))
+		}
 	}
 	return out
 }

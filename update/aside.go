@@ -1,0 +1,98 @@
+package update
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/plugstead/plugstead/install"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/version"
+)
+
+// Aside is an installed plugin that does not start because the application has changed
+// since it was installed.
+type Aside struct {
+	ID      manifest.ID
+	Version version.Version
+	// Why is a resolve.HostRangeError, PointError or PlatformError, or says which plugin
+	// that is set aside it needs.
+	Why error
+}
+
+// Aside lists the plugins of g that are not for this application as it is now: its
+// version, extension points and platform, and those that need them. They stay installed
+// and do not start; an update chooses versions that fit.
+func (u *Updater) Aside(g *install.Generation) []Aside {
+	var out []Aside
+	for _, err := range g.Lock.Check(u.Host, g.Lock.Requests) {
+		id, v := misfit(err)
+		if id != "" && !slices.ContainsFunc(out, func(a Aside) bool { return a.ID == id }) {
+			out = append(out, Aside{id, v, err})
+		}
+	}
+	for n := -1; n != len(out); { // until nobody else is left alone
+		n = len(out)
+		for i := range g.Lock.Plugins {
+			l := &g.Lock.Plugins[i]
+			if isAside(out, l.ID) {
+				continue
+			}
+			if need, ok := u.alone(&g.Lock, l, out); ok {
+				out = append(out, Aside{l.ID, l.Version, fmt.Errorf("%s %s requires %s, which does not start", l.ID, l.Version, need)})
+			}
+		}
+	}
+	return out
+}
+
+// misfit returns the plugin that does not fit the application.
+func misfit(err error) (manifest.ID, version.Version) {
+	if e, ok := errors.AsType[*resolve.HostRangeError](err); ok {
+		return e.ID, e.Version
+	}
+	if e, ok := errors.AsType[*resolve.PointError](err); ok {
+		return e.ID, e.Version
+	}
+	if e, ok := errors.AsType[*resolve.PlatformError](err); ok {
+		return e.ID, e.Version
+	}
+	return "", version.Version{}
+}
+
+func isAside(list []Aside, id manifest.ID) bool {
+	return slices.ContainsFunc(list, func(a Aside) bool { return a.ID == id })
+}
+
+// alone returns a name that l needs and that only plugins which are set aside serve.
+func (u *Updater) alone(lock *resolve.Lock, l *resolve.Locked, aside []Aside) (manifest.ID, bool) {
+	for _, n := range l.Requires {
+		if !n.Optional && u.lost(lock, n.ID, aside) {
+			return n.ID, true
+		}
+	}
+	for _, choice := range l.AnyOf {
+		lost := func(n manifest.Need) bool { return !u.served(lock, n.ID, aside) }
+		if len(choice) > 0 && !slices.ContainsFunc(choice, func(n manifest.Need) bool { return !lost(n) }) {
+			return choice[0].ID, true
+		}
+	}
+	return "", false
+}
+
+// lost reports whether a name was served and is not any more.
+func (u *Updater) lost(lock *resolve.Lock, id manifest.ID, aside []Aside) bool {
+	return u.served(lock, id, nil) && !u.served(lock, id, aside)
+}
+
+// served reports whether a plugin that is not set aside has a name, or offers it.
+func (u *Updater) served(lock *resolve.Lock, id manifest.ID, aside []Aside) bool {
+	if slices.Contains(u.Host.Linked, id) {
+		return true
+	}
+	return slices.ContainsFunc(lock.Plugins, func(p resolve.Locked) bool {
+		has := p.ID == id || slices.ContainsFunc(p.Offers, func(o manifest.Offer) bool { return o.ID == id })
+		return has && !isAside(aside, p.ID)
+	})
+}
