@@ -60,6 +60,9 @@ type Options struct {
 	Config  map[manifest.ID]json.RawMessage // configuration of plugins, by id
 	Policy  verify.Policy                   // operator's rules
 	Keep    supervise.Policy                // restarts and time limits
+	// Optional reports that the application starts without a plugin if that does not: it is
+	// set aside with its reason, see Host.Aside. Nil: Start fails if any plugin does.
+	Optional func(manifest.ID) bool
 	Log     *slog.Logger                    // gets the logs of plugins; default slog.Default()
 	Events  Events
 }
@@ -143,7 +146,7 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 	h.set = supervise.New(drivers, h.spec, o.Keep, o.Events.Supervise)
 	h.up = &update.Updater{
 		Sources: o.Sources, Index: fetch.IndexOptions{Cache: cmp.Or(o.Cache, DefaultCache()), Offline: o.Offline}, Blobs: filepath.Join(h.dir.Path(), "blobs"), Dir: h.dir, Policy: o.Policy,
-		Host: facts, Running: h.running, Events: o.Events.Update,
+		Host: facts, Running: h.running, Optional: o.Optional, Events: o.Events.Update,
 	}
 	if len(drivers) > 0 {
 		h.up.Prepare = h.set.Prepare
@@ -344,8 +347,9 @@ func (h *Host) Index(ctx context.Context, id manifest.ID) (*index.Plugin, error)
 // Facts is what plugins are checked against.
 func (h *Host) Facts() resolve.Host { return h.up.Host }
 
-// Aside lists the installed plugins that do not start because they are not for this
-// application as it is now; Update looks for versions that are.
+// Aside lists the installed plugins that do not run: those that are not for this
+// application as it is now, optional ones that did not start, and those that need them.
+// Update looks for versions that fit.
 func (h *Host) Aside() ([]update.Aside, error) {
 	g, err := h.dir.Active()
 	if err != nil {

@@ -121,13 +121,19 @@ func (u *Updater) swap(ctx context.Context, before, g *install.Generation) (*ins
 }
 
 // Start makes set run the active generation, holds it (see install.Dir.Use) and returns
-// it. It touches no network. The caller ends with [Updater.Release].
+// it. It touches no network. An optional plugin that does not start is set aside, with
+// those that need it; see [Updater.Aside]. The caller ends with [Updater.Release].
 func (u *Updater) Start(ctx context.Context, set *supervise.Set) (*install.Generation, error) {
-	use, err := u.Dir.Use()
-	if err != nil {
-		return nil, err
+	for {
+		use, err := u.Dir.Use()
+		if err != nil {
+			return nil, err
+		}
+		err = u.sync(ctx, set, use)
+		if err == nil || !u.degrade(ctx, err) {
+			return use.Generation, err
+		}
 	}
-	return use.Generation, u.sync(ctx, set, use)
 }
 
 // run makes set run generation n.

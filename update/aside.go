@@ -1,6 +1,7 @@
 package update
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,24 +9,26 @@ import (
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/supervise"
 	"github.com/plugstead/plugstead/version"
 )
 
-// Aside is an installed plugin that does not start because the application has changed
-// since it was installed.
+// Aside is an installed plugin that does not run although the others do.
 type Aside struct {
 	ID      manifest.ID
 	Version version.Version
-	// Why is a resolve.HostRangeError, PointError or PlatformError, or says which plugin
-	// that is set aside it needs.
+	// Why is a resolve.HostRangeError, PointError or PlatformError, a
+	// *supervise.StartError, or says which plugin that is set aside it needs.
 	Why error
 }
 
-// Aside lists the plugins of g that are not for this application as it is now: its
-// version, extension points and platform, and those that need them. They stay installed
-// and do not start; an update chooses versions that fit.
+// Aside lists the plugins of g that do not run: those that are not for this application
+// as it is now (its version, extension points and platform), optional ones that did not
+// start in this process, and those that need them. They stay installed. An update chooses
+// versions that fit; another release of one that did not start is tried, and the same one
+// when the application starts again.
 func (u *Updater) Aside(g *install.Generation) []Aside {
-	var out []Aside
+	out := u.failedOf(g)
 	for _, err := range g.Lock.Check(u.Host, g.Lock.Requests) {
 		id, v := misfit(err)
 		if id != "" && !slices.ContainsFunc(out, func(a Aside) bool { return a.ID == id }) {
@@ -45,6 +48,38 @@ func (u *Updater) Aside(g *install.Generation) []Aside {
 		}
 	}
 	return out
+}
+
+// failedOf returns the optional plugins that did not start and are the same in g.
+func (u *Updater) failedOf(g *install.Generation) (out []Aside) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, a := range u.degraded {
+		e, _ := errors.AsType[*supervise.StartError](a.Why)
+		if r, ok := g.Find(a.ID); ok && e != nil && string(r.Payload) == e.Image.Digest {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// degrade sets the plugin aside that did not start because of err, if it may be: whoever
+// gave up waiting says nothing about it.
+func (u *Updater) degrade(ctx context.Context, err error) bool {
+	e, ok := errors.AsType[*supervise.StartError](err)
+	if !ok || ctx.Err() != nil || u.Optional == nil || !u.Optional(e.Image.Manifest.ID) {
+		return false
+	}
+	m := e.Image.Manifest
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, a := range u.degraded {
+		if was, _ := errors.AsType[*supervise.StartError](a.Why); was.Image.Digest == e.Image.Digest {
+			return false // it should not have been tried again
+		}
+	}
+	u.degraded = append(u.degraded, Aside{m.ID, m.Version, e})
+	return true
 }
 
 // misfit returns the plugin that does not fit the application.

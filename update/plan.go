@@ -52,11 +52,15 @@ type Updater struct {
 	// Prepare does the slow work of a first start, compiling for example, before the
 	// switch. It starts nothing. Nil: the first start does it.
 	Prepare func(context.Context, load.Image) error
-	Events  Events
+	// Optional reports that the application starts without a plugin if that does not. Nil:
+	// it needs all of them.
+	Optional func(manifest.ID) bool
+	Events   Events
 
-	turn turn
-	mu   sync.Mutex
-	held *install.Use // what runs; nil: nothing
+	turn     turn
+	mu       sync.Mutex
+	held     *install.Use // what runs; nil: nothing
+	degraded []Aside      // optional plugins that did not start
 }
 
 func (u *Updater) running() *supervise.Set {

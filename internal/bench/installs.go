@@ -44,7 +44,7 @@ func installs(ctx context.Context, work string, rounds int) ([]target, error) {
 	if err != nil {
 		return nil, err
 	}
-	wishes, err := publishMany(ctx, work, c)
+	wishes, err := publishMany(ctx, work, c, plugins, pluginSize)
 	if err != nil {
 		return nil, err
 	}
@@ -79,14 +79,14 @@ func installs(ctx context.Context, work string, rounds int) ([]target, error) {
 	}, nil
 }
 
-func publishMany(ctx context.Context, work string, c *client.Client) ([]string, error) {
+func publishMany(ctx context.Context, work string, c *client.Client, count, size int) ([]string, error) {
 	var wishes []string
 	rnd := rand.NewChaCha8([32]byte{7})
-	for i := range plugins {
-		dir := filepath.Join(work, fmt.Sprintf("source-%d", i))
+	for i := range count {
+		dir := filepath.Join(work, fmt.Sprintf("source-%d-%d", size, i))
 		id := fmt.Sprintf("bench/p%d", i)
 		wishes = append(wishes, id)
-		b := make([]byte, pluginSize)
+		b := make([]byte, size)
 		_, _ = rnd.Read(b)
 		yaml := "id: " + id + "\nversion: 1.0.0\nprovides: { bench.plugstead.dev/echo: \"1.0\" }\nruntimes: { wasm: { module: m.wasm } }\n"
 		if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -16,7 +16,7 @@ import (
 func main() {
 	repo := flag.String("repo", "../..", "checkout of the project")
 	rounds := flag.Int("rounds", 15, "interleaved repetitions; at least 9")
-	only := flag.String("only", "", "calls or installs; default both")
+	only := flag.String("only", "", "calls, installs or starts; default all")
 	flag.Parse()
 	if err := run(context.Background(), *repo, *only, max(9, *rounds)); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -41,6 +41,7 @@ func run(ctx context.Context, repo, only string, rounds int) (err error) {
 	}{
 		{"calls", func() ([]target, error) { return calls(ctx, repo, work, rounds) }},
 		{"installs", func() ([]target, error) { return installs(ctx, work, rounds) }},
+		{"starts", func() ([]target, error) { return starts(ctx, work, rounds) }},
 	} {
 		if only != "" && only != part.name {
 			continue
