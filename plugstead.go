@@ -63,8 +63,8 @@ type Options struct {
 	// Optional reports that the application starts without a plugin if that does not: it is
 	// set aside with its reason, see Host.Aside. Nil: Start fails if any plugin does.
 	Optional func(manifest.ID) bool
-	Log     *slog.Logger                    // gets the logs of plugins; default slog.Default()
-	Events  Events
+	Log      *slog.Logger // gets the logs of plugins; default slog.Default()
+	Events   Events
 }
 
 // Events tell what is going on. Every field may be nil.
