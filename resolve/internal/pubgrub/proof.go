@@ -81,11 +81,9 @@ func (w *prover) clause(id int32) {
 	if c.need == nil {
 		n.Wish, n.From = int(c.from), -1
 	}
-	for _, t := range c.terms {
-		n.Terms = append(n.Terms, Term{t.p, t.set})
-	}
-	if c.moot.set != nil {
-		n.Terms = append(n.Terms, Term{c.moot.p, c.moot.set})
+	n.Terms = c.terms
+	if c.moot {
+		n.Terms = c.terms[:2]
 	}
 	w.nodes = append(w.nodes, n)
 	w.node[id] = len(w.nodes) - 1
@@ -108,11 +106,11 @@ func (w *prover) conclude(chain []link) int {
 func (n *Node) dropCovered(w *prover) {
 	for i := 0; i < len(n.Terms); i++ {
 		t := n.Terms[i]
-		base := w.s.pkg[t.Package].Base
+		base := w.s.at[t.Package].pkg.Base
 		if !base.Within(t.Set) {
 			continue
 		}
-		if refused := w.refusal(t.Package); refused >= 0 && !Full(len(w.s.pkg[t.Package].Needs)).Within(t.Set) {
+		if refused := w.refusal(t.Package); refused >= 0 && !Full(len(w.s.at[t.Package].pkg.Needs)).Within(t.Set) {
 			n.Causes = append(n.Causes, Cause{refused, t.Package})
 		}
 		n.Terms = append(n.Terms[:i:i], n.Terms[i+1:]...)
@@ -125,7 +123,7 @@ func (w *prover) refusal(p int32) int {
 	if i, ok := w.refused[p]; ok {
 		return i
 	}
-	k := w.s.pkg[p]
+	k := w.s.at[p].pkg
 	refused := Full(len(k.Needs)).Minus(k.Base)
 	i := -1
 	if !refused.Empty() {

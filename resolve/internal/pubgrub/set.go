@@ -140,6 +140,20 @@ func bottomOfBoth(s, t Set) int {
 	return -1
 }
 
+// has reports whether state i is in s.
+func (s Set) has(i int32) bool { return s[i>>6]>>uint(i&63)&1 != 0 }
+
+// outside returns the first state of s that is not in t, or -1.
+func (s Set) outside(t Set) int32 {
+	t = t[:len(s)]
+	for i, w := range s {
+		if w &^= t[i]; w != 0 {
+			return int32(i*64 + bits.TrailingZeros64(w))
+		}
+	}
+	return -1
+}
+
 func (s Set) single() bool {
 	found := false
 	for _, w := range s {
