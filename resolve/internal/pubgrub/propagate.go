@@ -99,7 +99,7 @@ func (s *Solver) visit(p int32) int32 {
 	list := s.at[p].watches
 	kept := 0
 	for i, w := range list {
-		if dom.has(w.state) || s.at[w.other].undone == w.since {
+		if dom[w.word]&w.lacks != 0 || w.other >= 0 && s.at[w.other].domain[w.at]&w.meets == 0 {
 			list[kept] = w
 			kept++
 			continue
@@ -109,8 +109,8 @@ func (s *Solver) visit(p int32) int32 {
 		if c.terms[0].Package != p {
 			own, other = 1, 0
 		}
-		if state := dom.outside(c.terms[own].Set); state >= 0 {
-			w.state = state
+		if n := dom.outside(c.terms[own].Set); n >= 0 {
+			w.word, w.lacks = int32(n), ^c.terms[own].Set[n]
 		} else if s.moveWatch(c, own, w.c) {
 			continue
 		} else {
@@ -125,13 +125,20 @@ func (s *Solver) visit(p int32) int32 {
 			default:
 				s.exclude(t, w.c)
 			}
-			w.other, w.since = t.Package, s.at[t.Package].undone
+			w.remember(t)
 		}
 		list[kept] = w
 		kept++
 	}
 	s.at[p].watches = list[:kept]
 	return -1
+}
+
+// remember keeps t as the term to ask for before the next look, if that is one word.
+func (w *watch) remember(t *Term) {
+	if i := t.Set.onlyWord(); i >= 0 {
+		w.other, w.at, w.meets = t.Package, int32(i), t.Set[i]
+	}
 }
 
 // moveWatch lets clause id watch another term that does not hold yet, instead of its
@@ -156,7 +163,6 @@ func (s *Solver) backtrack(l int32) {
 		}
 		p := e.p
 		l := &s.at[p]
-		l.undone++
 		l.history = l.history[:len(l.history)-1]
 		if n := len(l.history); n > 0 {
 			l.domain = s.trail[l.history[n-1]].dom

@@ -140,15 +140,12 @@ func bottomOfBoth(s, t Set) int {
 	return -1
 }
 
-// has reports whether state i is in s.
-func (s Set) has(i int32) bool { return s[i>>6]>>uint(i&63)&1 != 0 }
-
-// outside returns the first state of s that is not in t, or -1.
-func (s Set) outside(t Set) int32 {
+// outside returns the first word of s with a state that is not in t, or -1.
+func (s Set) outside(t Set) int {
 	t = t[:len(s)]
 	for i, w := range s {
-		if w &^= t[i]; w != 0 {
-			return int32(i*64 + bits.TrailingZeros64(w))
+		if w&^t[i] != 0 {
+			return i
 		}
 	}
 	return -1
@@ -193,4 +190,18 @@ func (s Set) And(t Set) Set {
 		r[i] = s[i] & t[i]
 	}
 	return r
+}
+
+// onlyWord returns the word with all states of s, or -1 if there is more than one.
+func (s Set) onlyWord() int {
+	at := -1
+	for i, w := range s {
+		if w != 0 && at >= 0 {
+			return -1
+		}
+		if w != 0 {
+			at = i
+		}
+	}
+	return at
 }

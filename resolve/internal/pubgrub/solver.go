@@ -59,7 +59,6 @@ type place struct {
 	domain    Set
 	rank      int32 // place in touched
 	conflicts int32
-	undone    int32 // narrowings, as of now
 	decided   bool
 	queued    bool
 	watches   []watch    // clauses to look at when the domain narrows
@@ -71,11 +70,15 @@ type place struct {
 	members   []int32    // touched packages that belong to this topic besides itself
 }
 
-// watch is a clause to look at when its term for a package may hold. It does not as long
-// as the domain has a state that is not in the term; one such state is kept. Nor is there
-// anything to do as long as no narrowing of other is undone since the clause was looked at
-// last: then its term for other cannot hold.
-type watch struct{ c, state, other, since int32 }
+// watch is a clause to look at when its term for a package may hold. Both tests that save
+// the look need one word of a domain: the term does not hold as long as the domain has one
+// of the states lacks in word, and no term for other does that has only the states meets
+// in at, as long as its domain has none of them.
+type watch struct {
+	c, word      int32
+	lacks, meets uint64
+	other, at    int32 // other is -1 if it has no such term
+}
 
 type weakNeed struct {
 	need *Need
@@ -249,7 +252,8 @@ func (s *Solver) add(c clause) int32 {
 // watch lets clause id be looked at when its term t may hold.
 func (s *Solver) watch(t Term, id int32) {
 	l := &s.at[t.Package]
-	l.watches = append(l.watches, watch{c: id, state: l.pkg.Base.outside(t.Set), other: t.Package, since: -1})
+	i := l.pkg.Base.outside(t.Set)
+	l.watches = append(l.watches, watch{c: id, word: int32(i), lacks: ^t.Set[i], other: -1})
 }
 
 // decide chooses a version of p, unless its needs show at once that it cannot be had:
