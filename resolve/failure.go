@@ -116,7 +116,7 @@ func (b *builder) node(n pubgrub.Node) {
 	case len(n.Causes) > 0:
 		b.derived(n)
 	case n.Wish >= 0:
-		w := b.s.wants[n.Wish]
+		w := &b.s.wants[n.Wish]
 		b.leaf(leaf{kind: NodeWish, need: w, wish: n.Wish, target: b.s.plugins[n.Terms[0].Package]}, n.Terms)
 	case n.Need != nil:
 		d := b.s.needs[n.Need.ID]

@@ -159,7 +159,6 @@ func (s *Solver) reset() {
 	s.topics, s.inWork = s.topics[:0], s.inWork[:0]
 	s.touched, s.units, s.again, s.final = s.touched[:0], s.units[:0], s.again[:0], nil
 	s.trail, s.queue, s.todo = s.trail[:0], s.queue[:0], s.todo[:0]
-	clear(s.clauses)
 	s.clauses = s.clauses[:0]
 	s.level, s.stats = 0, Stats{}
 	s.run++
