@@ -30,6 +30,7 @@ type plugin struct {
 	withdrawn bool        // some version is yanked or blocked
 	topics    []int32     // names it offers
 	ordered   bool        // some version has a need with init
+	text      []string    // the versions as text, made when first asked for
 
 	admitted [2]*admission // for everybody, and if a wish names it
 	role     role

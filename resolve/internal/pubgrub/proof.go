@@ -30,8 +30,9 @@ type Cause struct {
 // Proof says why the latest solve found no solution. Each node stands behind its
 // causes, and the last one has no terms: it cannot be true.
 func (s *Solver) Proof() []Node {
-	w := &prover{s: s, node: map[int32]int{}, refused: map[int32]int{}}
+	w := &prover{s: s, node: make([]int, len(s.clauses)), refused: map[int32]int{}}
 	ids := w.reachable()
+	w.nodes = make([]Node, 0, len(ids)+1)
 	for _, id := range ids {
 		w.clause(id)
 	}
@@ -43,14 +44,14 @@ func (s *Solver) Proof() []Node {
 type prover struct {
 	s       *Solver
 	nodes   []Node
-	node    map[int32]int // by clause
+	node    []int         // by clause
 	refused map[int32]int // by package
 }
 
 // reachable returns the clauses that the end of the proof rests on, ascending, which
 // is behind their causes.
 func (w *prover) reachable() []int32 {
-	seen := map[int32]bool{}
+	seen := make([]bool, len(w.s.clauses))
 	var out, todo []int32
 	add := func(chain []link) {
 		for _, l := range chain {
@@ -91,7 +92,7 @@ func (w *prover) clause(id int32) {
 
 // conclude replays a chain and adds the node it leads to.
 func (w *prover) conclude(chain []link) int {
-	n := Node{Wish: -1, From: -1}
+	n := Node{Wish: -1, From: -1, Causes: make([]Cause, 0, len(chain))}
 	for _, l := range chain {
 		cause := w.node[l.c]
 		n.Causes = append(n.Causes, Cause{cause, l.p})
@@ -113,7 +114,7 @@ func (n *Node) dropCovered(w *prover) {
 		if refused := w.refusal(t.Package); refused >= 0 && !Full(len(w.s.at[t.Package].pkg.Needs)).Within(t.Set) {
 			n.Causes = append(n.Causes, Cause{refused, t.Package})
 		}
-		n.Terms = append(n.Terms[:i:i], n.Terms[i+1:]...)
+		n.Terms = slices.Delete(n.Terms, i, i+1)
 		i--
 	}
 }
