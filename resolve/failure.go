@@ -92,15 +92,21 @@ func (f *Failure) Unwrap() error { return f.cause }
 
 // failure makes the explanation of the latest search.
 func (s *Solver) failure() *Failure {
-	b := &builder{s: s, f: &Failure{Searched: s.stats()}, known: make([]int32, len(s.plugins))}
+	f := &Failure{Searched: s.stats()}
+	f.leaves = s.build(f).leaves
+	f.explain(s)
+	return f
+}
+
+// build fills the proof of the latest search into f.
+func (s *Solver) build(f *Failure) *builder {
+	b := &builder{s: s, f: f, known: make([]int32, len(s.plugins))}
 	proof := s.engine.Proof()
 	b.grow(proof)
 	for i := range proof {
 		b.node(&proof[i])
 	}
-	b.f.leaves = b.leaves
-	b.f.explain(s)
-	return b.f
+	return b
 }
 
 // builder turns the nodes of the engine into those of a Failure.
