@@ -34,8 +34,8 @@ func (s *Solver) admit(p *plugin) *admission {
 	if s.isWished(p) {
 		wished = 1
 	}
-	locked, isLocked := s.locked[p]
-	special := isLocked || s.ruled[p] || wished == 1 && p.withdrawn
+	locked := p.role.locked
+	special := locked != nil || s.ruled[p] || wished == 1 && p.withdrawn
 	if a := p.admitted[wished]; a != nil && a.epoch == s.epoch && !special {
 		return a
 	}
@@ -55,7 +55,7 @@ func (s *Solver) admit(p *plugin) *admission {
 		}
 		a.refused[j].set.Add(i)
 	}
-	if isLocked && !s.p.UpdateAll && !s.updating[p] {
+	if locked != nil && !s.p.UpdateAll && !p.role.updating {
 		a.Prefer = slices.IndexFunc(p.versions, func(v version.Version) bool { return v == locked.Version })
 	}
 	if !special {
@@ -75,7 +75,7 @@ func (s *Solver) refuse(p *plugin, r *index.Release, wished bool, locked *Locked
 		return Excluded
 	case s.ruled[p] && rules.unpins(r):
 		return Pinned
-	case locked != nil && s.keeping && !same && !s.updating[p] && !s.freed[p]:
+	case locked != nil && s.keeping && !same && !p.role.updating && !s.freed[p]:
 		return Kept
 	case locked != nil && !rules.Downgrade && r.Version.Compare(locked.Version) < 0:
 		return Older
@@ -144,7 +144,7 @@ func (s Step) reaches(from, to version.Version) bool {
 // why says in words why r was refused for the reason k. It completes a sentence that
 // begins with a plugin and versions.
 func (s *Solver) why(k Kind, p *plugin, r *index.Release) string {
-	locked := s.locked[p]
+	locked := p.role.locked
 	switch k {
 	case Blocked:
 		return "blocked as unsafe" + because(r.State.Blocked)

@@ -13,7 +13,7 @@ import (
 )
 
 // plugin is what a solver knows of one name: its document as sets. It does not depend
-// on a problem, and never changes once it is loaded, the cached admissions apart.
+// on a problem, and never changes once it is loaded, the cached admissions and the role apart.
 type plugin struct {
 	id     manifest.ID
 	number int32
@@ -30,8 +30,23 @@ type plugin struct {
 	withdrawn bool        // some version is yanked or blocked
 	topics    []int32     // names it offers
 	ordered   bool        // some version has a need with init
+	text      []string    // the versions as text, made when first asked for
 
 	admitted [2]*admission // for everybody, and if a wish names it
+	role     role
+}
+
+// role is what the problem at hand says of a plugin.
+type role struct {
+	wished, pre, updating bool
+	locked                *Locked
+}
+
+// role returns the role of a plugin in the problem at hand, to be filled in.
+func (s *Solver) role(id manifest.ID) *role {
+	p := s.plugin(id)
+	s.marked = append(s.marked, p)
+	return &p.role
 }
 
 // need is a line of a manifest, shared by all versions that have it.

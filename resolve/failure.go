@@ -92,31 +92,54 @@ func (f *Failure) Unwrap() error { return f.cause }
 
 // failure makes the explanation of the latest search.
 func (s *Solver) failure() *Failure {
-	b := &builder{s: s, f: &Failure{Searched: s.stats()}, known: map[int32]int{}}
-	for _, n := range s.engine.Proof() {
-		b.node(n)
+	f := &Failure{Searched: s.stats()}
+	f.leaves = s.build(f).leaves
+	f.explain(s)
+	return f
+}
+
+// build fills the proof of the latest search into f.
+func (s *Solver) build(f *Failure) *builder {
+	b := &builder{s: s, f: f, known: make([]int32, len(s.plugins))}
+	proof := s.engine.Proof()
+	b.grow(proof)
+	for i := range proof {
+		b.node(&proof[i])
 	}
-	b.f.leaves = b.leaves
-	b.f.explain(s)
-	return b.f
+	return b
 }
 
 // builder turns the nodes of the engine into those of a Failure.
 type builder struct {
 	s      *Solver
 	f      *Failure
-	known  map[int32]int
+	known  []int32          // by plugin: one more than its index in Failure.Plugins
 	at     []int            // by node of the engine: node of the failure, or -1
 	terms  [][]pubgrub.Term // by node of the failure
 	leaves []leaf
+
+	allTerms  []Term // those of all nodes in a row
+	allStates [][2]int
 }
 
-func (b *builder) node(n pubgrub.Node) {
+// grow makes room for what a proof takes as a rule.
+func (b *builder) grow(proof []pubgrub.Node) {
+	terms := 0
+	for i := range proof {
+		terms += len(proof[i].Terms)
+	}
+	n := len(proof)
+	b.at, b.terms, b.leaves = make([]int, 0, n), make([][]pubgrub.Term, 0, n), make([]leaf, 0, n)
+	b.f.Nodes = make([]Node, 0, n)
+	b.allTerms, b.allStates = make([]Term, 0, terms), make([][2]int, 0, 2*terms)
+}
+
+func (b *builder) node(n *pubgrub.Node) {
 	switch {
 	case len(n.Causes) > 0:
 		b.derived(n)
 	case n.Wish >= 0:
-		w := b.s.wants[n.Wish]
+		w := &b.s.wants[n.Wish]
 		b.leaf(leaf{kind: NodeWish, need: w, wish: n.Wish, target: b.s.plugins[n.Terms[0].Package]}, n.Terms)
 	case n.Need != nil:
 		d := b.s.needs[n.Need.ID]
@@ -149,8 +172,8 @@ func (b *builder) add(n Node, terms []pubgrub.Term) {
 
 // derived adds a conclusion. A refusal among its causes becomes one node for each
 // reason that matters there.
-func (b *builder) derived(n pubgrub.Node) {
-	out := Node{Kind: NodeDerived}
+func (b *builder) derived(n *pubgrub.Node) {
+	out := Node{Kind: NodeDerived, Causes: make([]Cause, 0, len(n.Causes))}
 	var terms []pubgrub.Term
 	for _, c := range n.Causes {
 		if i := b.at[c.Node]; i >= 0 {
@@ -243,47 +266,48 @@ func (s *Solver) reasons(p *plugin, missing pubgrub.Set) []grounds {
 }
 
 func (b *builder) termsOf(terms []pubgrub.Term) []Term {
-	out := []Term{}
+	first := len(b.allTerms)
 	for _, t := range terms {
-		p := b.s.plugins[t.Package]
-		out = append(out, Term{Plugin: b.plugin(t.Package), States: states(t.Set, len(p.versions)+1), Text: p.phrase(t.Set)})
+		p, at := b.s.plugins[t.Package], len(b.allStates)
+		b.allStates = appendStates(b.allStates, t.Set)
+		b.allTerms = append(b.allTerms, Term{Plugin: b.plugin(t.Package), States: slices.Clip(b.allStates[at:]), Text: p.phrase(t.Set)})
 	}
-	return out
+	return slices.Clip(b.allTerms[first:])
 }
 
-// states lists the intervals of a set of n states.
-func states(set pubgrub.Set, n int) [][2]int {
-	out := [][2]int{}
-	for i := range n {
-		if !set.Has(i - 1) {
-			continue
-		}
-		if k := len(out) - 1; k >= 0 && out[k][1] == i {
-			out[k][1]++
-		} else {
-			out = append(out, [2]int{i, i + 1})
-		}
+// appendStates appends the intervals of a set.
+func appendStates(out [][2]int, set pubgrub.Set) [][2]int {
+	for lo, hi := set.Next(0); lo < hi; lo, hi = set.Next(hi) {
+		out = append(out, [2]int{lo, hi})
 	}
 	return out
 }
 
 // plugin returns the index of a package in Failure.Plugins.
 func (b *builder) plugin(number int32) int {
-	if i, ok := b.known[number]; ok {
-		return i
+	if i := b.known[number]; i > 0 {
+		return int(i) - 1
 	}
 	p := b.s.plugins[number]
-	k := Known{Plugin: p.name(), Versions: []string{}, Options: p.choice != nil}
+	b.f.Plugins = append(b.f.Plugins, Known{Plugin: p.name(), Versions: p.texts(), Options: p.choice != nil})
+	b.known[number] = int32(len(b.f.Plugins))
+	return len(b.f.Plugins) - 1
+}
+
+// texts returns what Known.Versions says of p, made when first asked for.
+func (p *plugin) texts() []string {
+	if p.text != nil {
+		return p.text
+	}
+	p.text = make([]string, len(p.versions))
 	for i, v := range p.versions {
 		if p.choice != nil {
-			k.Versions = append(k.Versions, string(p.choice.options[i].by.id))
+			p.text[i] = string(p.choice.options[i].by.id)
 		} else {
-			k.Versions = append(k.Versions, v.String())
+			p.text[i] = v.String()
 		}
 	}
-	b.f.Plugins = append(b.f.Plugins, k)
-	b.known[number] = len(b.f.Plugins) - 1
-	return b.known[number]
+	return p.text
 }
 
 // name returns the id of a plugin, or what a choice is about.

@@ -47,12 +47,8 @@ func (s *Solver) keep(ctx context.Context, p *Problem) (bool, error) {
 
 // kept lists the plugins that the proof of the latest search rests on staying as they are.
 func (s *Solver) kept() []*plugin {
-	b := &builder{s: s, f: new(Failure), known: map[int32]int{}}
-	for _, n := range s.engine.Proof() {
-		b.node(n)
-	}
 	var out []*plugin
-	for _, l := range b.leaves {
+	for _, l := range s.build(new(Failure)).leaves {
 		if l.kind == NodeKind(Kept) && !slices.Contains(out, l.of) {
 			out = append(out, l.of)
 		}

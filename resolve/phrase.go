@@ -11,16 +11,14 @@ import (
 // allow.
 func (p *plugin) phrase(set pubgrub.Set) string {
 	n := len(p.versions)
-	all := pubgrub.Full(n)
 	if set.HasAbsent() {
-		rest := all.Minus(set)
-		if rest.Empty() {
+		switch set.Count() {
+		case n + 1:
 			return "anything of " + p.name()
-		}
-		if set.Count() == 1 {
+		case 1:
 			return "no " + p.name()
 		}
-		return "not " + p.phrase(rest)
+		return "not " + p.phrase(pubgrub.Full(n).Minus(set))
 	}
 	if p.choice != nil {
 		return words(p.name()) + " from " + p.names(set)
@@ -48,20 +46,21 @@ const maxRuns = 3
 // runs writes a set of versions, without "absent", as parts of the list of versions.
 func (p *plugin) runs(set pubgrub.Set) string {
 	var parts []string
-	list := states(set, len(p.versions)+1)
+	var few [maxRuns + 1][2]int
+	list, texts := appendStates(few[:0], set), p.texts()
 	for _, r := range list {
 		lo, hi := r[0]-1, r[1]-2 // versions lo to hi
 		switch {
 		case lo == hi:
-			parts = append(parts, p.versions[lo].String())
+			parts = append(parts, texts[lo])
 		case hi == len(p.versions)-1:
-			parts = append(parts, p.versions[lo].String()+" and newer")
+			parts = append(parts, texts[lo]+" and newer")
 		case lo == 0:
-			parts = append(parts, "up to "+p.versions[hi].String())
+			parts = append(parts, "up to "+texts[hi])
 		case hi == lo+1:
-			parts = append(parts, p.versions[lo].String(), p.versions[hi].String())
+			parts = append(parts, texts[lo], texts[hi])
 		default:
-			parts = append(parts, fmt.Sprintf("%s to %s", p.versions[lo], p.versions[hi]))
+			parts = append(parts, texts[lo]+" to "+texts[hi])
 		}
 	}
 	switch {
@@ -69,7 +68,7 @@ func (p *plugin) runs(set pubgrub.Set) string {
 		return "none"
 	case len(list) > maxRuns:
 		first, last := list[0][0]-1, list[len(list)-1][1]-2
-		return fmt.Sprintf("%d versions from %s to %s", set.Count(), p.versions[first], p.versions[last])
+		return fmt.Sprintf("%d versions from %s to %s", set.Count(), texts[first], texts[last])
 	}
 	return and(parts)
 }

@@ -23,6 +23,7 @@ type Prefetcher interface {
 // is for a moment, not for a day. It is not for concurrent use.
 type Solver struct {
 	ix      index.Index
+	early   Prefetcher // ix, or nil if it is none
 	engine  pubgrub.Solver
 	byID    map[manifest.ID]*plugin
 	plugins []*plugin // by number
@@ -31,31 +32,29 @@ type Solver struct {
 
 	// the problem at hand
 	ctx      context.Context
-	p        *Problem
+	p        Problem
 	epoch    int // counts changes of what admissions that are kept depend on
 	last     Problem
-	wished   map[*plugin]bool
-	locked   map[*plugin]*Locked
-	updating map[*plugin]bool
+	marked   []*plugin        // with a role in the problem
 	ruled    map[*plugin]bool // named by a pin or an exclusion
 	linked   map[*plugin]bool
 	override map[*plugin]*Wish
-	pre      map[*plugin]bool
 	keeping  bool
 	freed    map[*plugin]bool // that may move though others are kept
 	maxNames int
 	wishes   []pubgrub.Wish
-	wants    []*need // of the wishes, in their order
+	wants    []need // of the wishes, in their order
 }
 
 // New returns a solver over the documents of ix.
 func New(ix index.Index) *Solver {
-	return &Solver{
+	s := &Solver{
 		ix: ix, byID: map[manifest.ID]*plugin{}, choices: map[string]*plugin{},
-		wished: map[*plugin]bool{}, locked: map[*plugin]*Locked{}, updating: map[*plugin]bool{}, ruled: map[*plugin]bool{},
-		linked: map[*plugin]bool{}, override: map[*plugin]*Wish{}, pre: map[*plugin]bool{},
+		ruled: map[*plugin]bool{}, linked: map[*plugin]bool{}, override: map[*plugin]*Wish{},
 		freed: map[*plugin]bool{},
 	}
+	s.early, _ = ix.(Prefetcher)
+	return s
 }
 
 // Solve answers p with the documents of ix; see [Solver.Solve].
@@ -90,6 +89,7 @@ func (s *Solver) Solve(ctx context.Context, p Problem) (*Solution, error) {
 	if !p.NoSuggestions {
 		f.help(ctx, s, p)
 	}
+	f.leaves = nil
 	return nil, f
 }
 
@@ -106,7 +106,7 @@ func (s *Solver) Load(ctx context.Context, ids ...manifest.ID) error {
 
 // search runs the engine on p.
 func (s *Solver) search(ctx context.Context, p *Problem, keeping bool) (bool, error) {
-	s.ctx, s.p, s.keeping = ctx, p, keeping
+	s.ctx, s.p, s.keeping = ctx, *p, keeping
 	if err := s.Continue(); err != nil {
 		return false, err
 	}
@@ -133,7 +133,7 @@ func (s *Solver) search(ctx context.Context, p *Problem, keeping bool) (bool, er
 
 // prepare makes the problem the one at hand.
 func (s *Solver) prepare() error {
-	p := s.p
+	p := &s.p
 	if s.epoch == 0 || p.Policy != nil || s.last.Policy != nil || !p.Host.equal(&s.last.Host) || !p.Rules.equal(&s.last.Rules) ||
 		!slices.Equal(p.Platforms, s.last.Platforms) {
 		s.epoch++
@@ -143,28 +143,25 @@ func (s *Solver) prepare() error {
 		s.last = Problem{Host: p.Host, Rules: p.Rules, Platforms: p.Platforms, Policy: p.Policy}
 		s.prepareRules()
 	}
-	clear(s.wished)
-	clear(s.locked)
-	clear(s.updating)
-	clear(s.pre)
+	for _, q := range s.marked {
+		q.role = role{}
+	}
+	s.marked = s.marked[:0]
 	if p.Locked != nil {
 		s.prepareLocked()
 	}
-	s.wishes, s.wants = s.wishes[:0], s.wants[:0]
 	for _, w := range p.Wishes {
-		s.wished[s.plugin(w.ID)] = true
-		if w.Pre {
-			s.pre[s.plugin(w.ID)] = true
-		}
+		q := s.role(w.ID)
+		q.wished, q.pre = true, q.pre || w.Pre
 	}
 	s.prefetch()
+	s.wishes, s.wants = s.wishes[:0], slices.Grow(s.wants[:0], len(p.Wishes))
 	for _, w := range p.Wishes {
 		if slices.Contains(p.Host.Linked, w.ID) {
 			return fmt.Errorf("%s: %w", w.ID, ErrLinked)
 		}
-		n := &need{field: "wish", id: w.ID, target: s.plugin(w.ID), rng: w.Range}
-		s.wants = append(s.wants, n)
-		target, bad, err := s.target(n)
+		s.wants = append(s.wants, need{field: "wish", id: w.ID, target: s.plugin(w.ID), rng: w.Range})
+		target, bad, err := s.target(&s.wants[len(s.wants)-1])
 		if err != nil {
 			return err
 		}
@@ -196,17 +193,16 @@ func (s *Solver) prepareRules() {
 func (s *Solver) prepareLocked() {
 	for i := range s.p.Locked.Plugins {
 		l := &s.p.Locked.Plugins[i]
-		s.locked[s.plugin(l.ID)] = l
+		s.role(l.ID).locked = l
 	}
 	for _, id := range s.p.Update {
-		s.updating[s.plugin(id)] = true
+		s.role(id).updating = true
 	}
 }
 
 // prefetch tells the index what is needed in any case.
 func (s *Solver) prefetch() {
-	pf, ok := s.ix.(Prefetcher)
-	if !ok {
+	if s.early == nil {
 		return
 	}
 	var ids []manifest.ID
@@ -224,17 +220,17 @@ func (s *Solver) prefetch() {
 		}
 	}
 	if len(ids) > 0 {
-		pf.Prefetch(ids...)
+		s.early.Prefetch(ids...)
 	}
 }
 
-func (s *Solver) isWished(p *plugin) bool { return s.wished[p] }
+func (s *Solver) isWished(p *plugin) bool { return p.role.wished }
 
-func (s *Solver) isLocked(p *plugin) bool { return s.locked[p] != nil }
+func (s *Solver) isLocked(p *plugin) bool { return p.role.locked != nil }
 
 // takesPre returns 1 if pre-releases of p are candidates without being named.
 func (s *Solver) takesPre(p *plugin) int {
-	if s.p.Rules.Pre || s.pre[p] {
+	if s.p.Rules.Pre || p.role.pre {
 		return 1
 	}
 	return 0
@@ -259,14 +255,14 @@ func (s *problem) Package(number int32) (*pubgrub.Package, error) {
 		return nil, fmt.Errorf("%w: more than %d names", ErrBudget, s.maxNames)
 	}
 	a := s.admit(p)
-	if pf, ok := s.ix.(Prefetcher); ok {
-		s.prefetchNeeds(pf, &a.Package)
+	if s.early != nil {
+		s.prefetchNeeds(&a.Package)
 	}
 	return &a.Package, nil
 }
 
 // prefetchNeeds names what the version that will be tried first needs.
-func (s *Solver) prefetchNeeds(pf Prefetcher, k *pubgrub.Package) {
+func (s *Solver) prefetchNeeds(k *pubgrub.Package) {
 	v := k.Best(k.Base)
 	if v < 0 {
 		return
@@ -278,7 +274,7 @@ func (s *Solver) prefetchNeeds(pf Prefetcher, k *pubgrub.Package) {
 		}
 	}
 	if len(ids) > 0 {
-		pf.Prefetch(ids...)
+		s.early.Prefetch(ids...)
 	}
 }
 
@@ -364,11 +360,12 @@ func (s *Solver) solution() (*Solution, error) {
 		}
 		r := p.releases[v]
 		ordered = ordered || p.ordered
-		c := Choice{ID: p.id, Release: r, Document: p.doc.Document}
+		out.Choices = append(out.Choices, Choice{})
+		c := &out.Choices[len(out.Choices)-1] // it is large, so it is written once
+		c.ID, c.Release, c.Document = p.id, r, p.doc.Document
 		if pkg, ok := s.p.Host.choosePackage(r, s.p.Host.Platform); ok {
 			c.Package = *pkg
 		}
-		out.Choices = append(out.Choices, c)
 	}
 	out.Stats = s.stats()
 	if ordered {

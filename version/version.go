@@ -164,14 +164,17 @@ func (v Version) IsZero() bool { return v == Version{} }
 
 // String returns the form that [Parse] reads.
 func (v Version) String() string {
-	s := fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch)
+	var buf [64]byte
+	b := strconv.AppendUint(buf[:0], v.Major, 10)
+	b = strconv.AppendUint(append(b, '.'), v.Minor, 10)
+	b = strconv.AppendUint(append(b, '.'), v.Patch, 10)
 	if v.Pre != "" {
-		s += "-" + v.Pre
+		b = append(append(b, '-'), v.Pre...)
 	}
 	if v.Build != "" {
-		s += "+" + v.Build
+		b = append(append(b, '+'), v.Build...)
 	}
-	return s
+	return string(b)
 }
 
 // MarshalText implements encoding.TextMarshaler.

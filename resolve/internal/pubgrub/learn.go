@@ -31,30 +31,30 @@ func (s *Solver) learn(c int32) (bool, error) {
 }
 
 // addWork adds a term to the clause under analysis, unless it holds anyway.
-func (s *Solver) addWork(t term) {
-	if s.pkg[t.p].Base.Within(t.set) {
+func (s *Solver) addWork(t Term) {
+	if s.at[t.Package].pkg.Base.Within(t.Set) {
 		return
 	}
-	if old := s.work[t.p]; old != nil {
+	if old := s.at[t.Package].work; old != nil {
 		both := Set(s.words.take(len(old)))
 		for i := range both {
-			both[i] = old[i] & t.set[i]
+			both[i] = old[i] & t.Set[i]
 		}
-		t.set = both
+		t.Set = both
 	} else {
-		s.inWork = append(s.inWork, t.p)
+		s.inWork = append(s.inWork, t.Package)
 	}
-	s.work[t.p] = t.set
-	s.satisfier[t.p] = s.firstWithin(t.p, t.set, int32(len(s.trail)))
+	s.at[t.Package].work = t.Set
+	s.at[t.Package].satisfier = s.firstWithin(t.Package, t.Set, int32(len(s.trail)))
 }
 
 // firstWithin returns the first entry before upto after which the domain of p is
 // within set, or -1 if it was from the beginning. There is one.
 func (s *Solver) firstWithin(p int32, set Set, upto int32) int32 {
-	if s.pkg[p].Base.Within(set) {
+	if s.at[p].pkg.Base.Within(set) {
 		return -1
 	}
-	h := s.history[p]
+	h := s.at[p].history
 	lo, hi := 0, len(h)-1
 	for h[hi] >= upto {
 		hi--
@@ -75,7 +75,7 @@ func (s *Solver) firstWithin(p int32, set Set, upto int32) int32 {
 func (s *Solver) examine() (p, back int32, done bool) {
 	last := int32(-1)
 	for _, q := range s.inWork {
-		if k := s.satisfier[q]; k > last {
+		if k := s.at[q].satisfier; k > last {
 			last, p = k, q
 		}
 	}
@@ -85,7 +85,7 @@ func (s *Solver) examine() (p, back int32, done bool) {
 	}
 	for _, q := range s.inWork {
 		if q != p {
-			back = max(back, s.trail[s.satisfier[q]].level)
+			back = max(back, s.trail[s.at[q].satisfier].level)
 		}
 	}
 	if e.cause < 0 {
@@ -95,7 +95,7 @@ func (s *Solver) examine() (p, back int32, done bool) {
 	cause := s.termOf(e.cause, p)
 	rest := Set(s.words.take(len(cause)))
 	for i := range rest {
-		rest[i] = s.work[p][i] | cause[i]
+		rest[i] = s.at[p].work[i] | cause[i]
 	}
 	if k := s.firstWithin(p, rest, last); k >= 0 {
 		back = max(back, s.trail[k].level)
@@ -106,8 +106,8 @@ func (s *Solver) examine() (p, back int32, done bool) {
 // termOf returns the set of p in clause c.
 func (s *Solver) termOf(c, p int32) Set {
 	for _, t := range s.clauses[c].terms {
-		if t.p == p {
-			return t.set
+		if t.Package == p {
+			return t.Set
 		}
 	}
 	panic("pubgrub: a clause narrowed a package it does not name")
@@ -115,25 +115,25 @@ func (s *Solver) termOf(c, p int32) Set {
 
 // resolve replaces the term of p in the clause under analysis by the reasons for it.
 func (s *Solver) resolve(p int32) {
-	cause := s.trail[s.satisfier[p]].cause
-	own := s.work[p]
+	cause := s.trail[s.at[p].satisfier].cause
+	own := s.at[p].work
 	s.dropWork(p)
 	for _, t := range s.clauses[cause].terms {
-		if t.p != p {
+		if t.Package != p {
 			s.addWork(t)
 			continue
 		}
 		u := Set(s.words.take(len(own)))
 		for i := range u {
-			u[i] = own[i] | t.set[i]
+			u[i] = own[i] | t.Set[i]
 		}
-		s.addWork(term{p, u})
+		s.addWork(Term{p, u})
 	}
 	s.steps = append(s.steps, link{cause, p})
 }
 
 func (s *Solver) dropWork(p int32) {
-	s.work[p] = nil
+	s.at[p].work = nil
 	for i, q := range s.inWork {
 		if q == p {
 			s.inWork = append(s.inWork[:i], s.inWork[i+1:]...)
@@ -146,7 +146,7 @@ func (s *Solver) dropWork(p int32) {
 // and draws the conclusion for p from it.
 func (s *Solver) assert(c, p, back int32) error {
 	for _, q := range s.inWork {
-		if s.conflicts[q]++; s.conflicts[q]%conflictsPerStep == 0 {
+		if s.at[q].conflicts++; s.at[q].conflicts%conflictsPerStep == 0 {
 			s.want(q)
 		}
 	}
@@ -158,7 +158,7 @@ func (s *Solver) assert(c, p, back int32) error {
 			return nil
 		}
 		for i := range s.clauses[c].terms {
-			if t := &s.clauses[c].terms[i]; t.p == p {
+			if t := &s.clauses[c].terms[i]; t.Package == p {
 				s.exclude(t, c)
 			}
 		}
@@ -180,19 +180,19 @@ func (s *Solver) assert(c, p, back int32) error {
 
 // takeWork returns the terms of the clause under analysis, that of p first, the one
 // that came to hold last of the others second.
-func (s *Solver) takeWork(p int32) []term {
+func (s *Solver) takeWork(p int32) []Term {
 	terms := s.terms.take(len(s.inWork))
 	n, last := 1, int32(-1)
 	for _, q := range s.inWork {
-		t := term{q, s.work[q]}
-		s.work[q] = nil
+		t := Term{q, s.at[q].work}
+		s.at[q].work = nil
 		if q == p {
 			terms[0] = t
 			continue
 		}
 		terms[n] = t
-		if s.satisfier[q] > last {
-			last = s.satisfier[q]
+		if s.at[q].satisfier > last {
+			last = s.at[q].satisfier
 			terms[1], terms[n] = terms[n], terms[1]
 		}
 		n++

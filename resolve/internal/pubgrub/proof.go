@@ -30,8 +30,9 @@ type Cause struct {
 // Proof says why the latest solve found no solution. Each node stands behind its
 // causes, and the last one has no terms: it cannot be true.
 func (s *Solver) Proof() []Node {
-	w := &prover{s: s, node: map[int32]int{}, refused: map[int32]int{}}
+	w := &prover{s: s, node: make([]int, len(s.clauses)), refused: map[int32]int{}}
 	ids := w.reachable()
+	w.nodes = make([]Node, 0, len(ids)+1)
 	for _, id := range ids {
 		w.clause(id)
 	}
@@ -43,14 +44,14 @@ func (s *Solver) Proof() []Node {
 type prover struct {
 	s       *Solver
 	nodes   []Node
-	node    map[int32]int // by clause
+	node    []int         // by clause
 	refused map[int32]int // by package
 }
 
 // reachable returns the clauses that the end of the proof rests on, ascending, which
 // is behind their causes.
 func (w *prover) reachable() []int32 {
-	seen := map[int32]bool{}
+	seen := make([]bool, len(w.s.clauses))
 	var out, todo []int32
 	add := func(chain []link) {
 		for _, l := range chain {
@@ -81,11 +82,9 @@ func (w *prover) clause(id int32) {
 	if c.need == nil {
 		n.Wish, n.From = int(c.from), -1
 	}
-	for _, t := range c.terms {
-		n.Terms = append(n.Terms, Term{t.p, t.set})
-	}
-	if c.moot.set != nil {
-		n.Terms = append(n.Terms, Term{c.moot.p, c.moot.set})
+	n.Terms = c.terms
+	if c.moot {
+		n.Terms = c.terms[:2]
 	}
 	w.nodes = append(w.nodes, n)
 	w.node[id] = len(w.nodes) - 1
@@ -93,7 +92,7 @@ func (w *prover) clause(id int32) {
 
 // conclude replays a chain and adds the node it leads to.
 func (w *prover) conclude(chain []link) int {
-	n := Node{Wish: -1, From: -1}
+	n := Node{Wish: -1, From: -1, Causes: make([]Cause, 0, len(chain))}
 	for _, l := range chain {
 		cause := w.node[l.c]
 		n.Causes = append(n.Causes, Cause{cause, l.p})
@@ -108,14 +107,14 @@ func (w *prover) conclude(chain []link) int {
 func (n *Node) dropCovered(w *prover) {
 	for i := 0; i < len(n.Terms); i++ {
 		t := n.Terms[i]
-		base := w.s.pkg[t.Package].Base
+		base := w.s.at[t.Package].pkg.Base
 		if !base.Within(t.Set) {
 			continue
 		}
-		if refused := w.refusal(t.Package); refused >= 0 && !Full(len(w.s.pkg[t.Package].Needs)).Within(t.Set) {
+		if refused := w.refusal(t.Package); refused >= 0 && !Full(len(w.s.at[t.Package].pkg.Needs)).Within(t.Set) {
 			n.Causes = append(n.Causes, Cause{refused, t.Package})
 		}
-		n.Terms = append(n.Terms[:i:i], n.Terms[i+1:]...)
+		n.Terms = slices.Delete(n.Terms, i, i+1)
 		i--
 	}
 }
@@ -125,7 +124,7 @@ func (w *prover) refusal(p int32) int {
 	if i, ok := w.refused[p]; ok {
 		return i
 	}
-	k := w.s.pkg[p]
+	k := w.s.at[p].pkg
 	refused := Full(len(k.Needs)).Minus(k.Base)
 	i := -1
 	if !refused.Empty() {

@@ -2,10 +2,10 @@ package pubgrub
 
 // narrow makes dom the domain of p because of a clause, or of a decision.
 func (s *Solver) narrow(p int32, dom Set, cause int32) {
-	s.trail = append(s.trail, entry{p: p, level: s.level, cause: cause, dom: dom, prev: s.domain[p]})
-	s.history[p] = append(s.history[p], int32(len(s.trail)-1))
-	before := s.domain[p]
-	s.domain[p] = dom
+	s.trail = append(s.trail, entry{p: p, level: s.level, cause: cause, dom: dom})
+	s.at[p].history = append(s.at[p].history, int32(len(s.trail)-1))
+	before := s.at[p].domain
+	s.at[p].domain = dom
 	s.enqueue(p)
 	if cause >= 0 && !dom.HasAbsent() && (before.HasAbsent() || dom.single()) {
 		s.want(p)
@@ -13,8 +13,8 @@ func (s *Solver) narrow(p int32, dom Set, cause int32) {
 }
 
 func (s *Solver) enqueue(p int32) {
-	if !s.queued[p] {
-		s.queued[p] = true
+	if !s.at[p].queued {
+		s.at[p].queued = true
 		s.queue = append(s.queue, p)
 	}
 }
@@ -26,7 +26,7 @@ func (s *Solver) propagate() (bool, error) {
 		for bad < 0 && len(s.queue) > 0 {
 			p := s.queue[len(s.queue)-1]
 			s.queue = s.queue[:len(s.queue)-1]
-			s.queued[p] = false
+			s.at[p].queued = false
 			bad = s.visit(p)
 		}
 		if bad < 0 {
@@ -56,22 +56,22 @@ func (s *Solver) checkUnits() int32 {
 // false if nothing would be left.
 func (s *Solver) assertUnit(c int32) bool {
 	t := &s.clauses[c].terms[0]
-	switch dom := s.domain[t.p]; {
-	case dom.Within(t.set):
+	switch dom := s.at[t.Package].domain; {
+	case dom.Within(t.Set):
 		return false
-	case !dom.Disjoint(t.set):
+	case !dom.Disjoint(t.Set):
 		s.exclude(t, c)
 	}
 	return true
 }
 
-func (s *Solver) exclude(t *term, cause int32) {
-	cur := s.domain[t.p]
+func (s *Solver) exclude(t *Term, cause int32) {
+	cur := s.at[t.Package].domain
 	dom := s.newDomain(len(cur))
 	for i := range dom {
-		dom[i] = cur[i] &^ t.set[i]
+		dom[i] = cur[i] &^ t.Set[i]
 	}
-	s.narrow(t.p, dom, cause)
+	s.narrow(t.Package, dom, cause)
 }
 
 // newDomain returns a set of so many words with any content. Domains live as long as
@@ -95,48 +95,59 @@ func (s *Solver) free(d Set) {
 
 // visit looks at the clauses that watch p. It returns one whose terms all hold, or -1.
 func (s *Solver) visit(p int32) int32 {
-	dom := s.domain[p]
-	list := s.watches[p]
+	dom := s.at[p].domain
+	list := s.at[p].watches
 	kept := 0
 	for i, w := range list {
-		if !dom.Within(w.set) {
+		if dom[w.word]&w.lacks != 0 || w.other >= 0 && s.at[w.other].domain[w.at]&w.meets == 0 {
 			list[kept] = w
 			kept++
 			continue
 		}
 		c := &s.clauses[w.c]
 		own, other := 0, 1
-		if c.terms[0].p != p {
+		if c.terms[0].Package != p {
 			own, other = 1, 0
 		}
-		if s.moveWatch(c, own, w.c) {
+		if n := dom.outside(c.terms[own].Set); n >= 0 {
+			w.word, w.lacks = int32(n), ^c.terms[own].Set[n]
+		} else if s.moveWatch(c, own, w.c) {
 			continue
+		} else {
+			t := &c.terms[other]
+			switch od := s.at[t.Package].domain; {
+			case od.Disjoint(t.Set):
+			case od.Within(t.Set):
+				kept += copy(list[kept:], list[i:])
+				s.at[p].watches = list[:kept]
+				s.enqueue(p)
+				return w.c
+			default:
+				s.exclude(t, w.c)
+			}
+			w.remember(t)
 		}
 		list[kept] = w
 		kept++
-		t := &c.terms[other]
-		switch od := s.domain[t.p]; {
-		case od.Disjoint(t.set):
-		case od.Within(t.set):
-			kept += copy(list[kept:], list[i+1:])
-			s.watches[p] = list[:kept]
-			s.enqueue(p)
-			return w.c
-		default:
-			s.exclude(t, w.c)
-		}
 	}
-	s.watches[p] = list[:kept]
+	s.at[p].watches = list[:kept]
 	return -1
+}
+
+// remember keeps t as the term to ask for before the next look, if that is one word.
+func (w *watch) remember(t *Term) {
+	if i := t.Set.onlyWord(); i >= 0 {
+		w.other, w.at, w.meets = t.Package, int32(i), t.Set[i]
+	}
 }
 
 // moveWatch lets clause id watch another term that does not hold yet, instead of its
 // term at own. It reports whether there is one.
 func (s *Solver) moveWatch(c *clause, own int, id int32) bool {
 	for k := 2; k < len(c.terms); k++ {
-		if t := c.terms[k]; !s.domain[t.p].Within(t.set) {
+		if t := c.terms[k]; !s.at[t.Package].domain.Within(t.Set) {
 			c.terms[own], c.terms[k] = t, c.terms[own]
-			s.watches[t.p] = append(s.watches[t.p], watch{id, t.set})
+			s.watch(t, id)
 			return true
 		}
 	}
@@ -151,10 +162,15 @@ func (s *Solver) backtrack(l int32) {
 			break
 		}
 		p := e.p
-		s.domain[p] = e.prev
-		s.history[p] = s.history[p][:len(s.history[p])-1]
+		l := &s.at[p]
+		l.history = l.history[:len(l.history)-1]
+		if n := len(l.history); n > 0 {
+			l.domain = s.trail[l.history[n-1]].dom
+		} else {
+			l.domain = l.pkg.Base
+		}
 		if e.cause < 0 {
-			s.decided[p] = false
+			s.at[p].decided = false
 			s.todo.push(s.key(p))
 		} else if len(s.clauses[e.cause].terms) == 1 {
 			s.again = append(s.again, e.cause)
@@ -164,7 +180,7 @@ func (s *Solver) backtrack(l int32) {
 	}
 	s.level = l
 	for _, p := range s.queue {
-		s.queued[p] = false
+		s.at[p].queued = false
 	}
 	s.queue = s.queue[:0]
 }

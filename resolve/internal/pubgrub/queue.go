@@ -11,11 +11,11 @@ const conflictsPerStep = 4
 // key orders packages: more conflicts first, then a single version left, then the
 // package that was touched first.
 func (s *Solver) key(p int32) uint64 {
-	k := uint64(1<<30-1-min(s.conflicts[p]/conflictsPerStep, 1<<30-1)) << 33
-	if !s.domain[p].single() {
+	k := uint64(1<<30-1-min(s.at[p].conflicts/conflictsPerStep, 1<<30-1)) << 33
+	if !s.at[p].domain.single() {
 		k |= 1 << 32
 	}
-	return k | uint64(s.rank[p])
+	return k | uint64(s.at[p].rank)
 }
 
 func (d *decisions) push(k uint64) {
@@ -61,7 +61,7 @@ func (d *decisions) pop() uint64 {
 
 // want puts p among the packages to decide if something needs it.
 func (s *Solver) want(p int32) {
-	if !s.decided[p] && !s.domain[p].HasAbsent() {
+	if !s.at[p].decided && !s.at[p].domain.HasAbsent() {
 		s.todo.push(s.key(p))
 	}
 }
@@ -71,7 +71,7 @@ func (s *Solver) next() int32 {
 	for len(s.todo) > 0 {
 		k := s.todo.pop()
 		p := s.touched[uint32(k)]
-		if s.decided[p] || s.domain[p].HasAbsent() {
+		if s.at[p].decided || s.at[p].domain.HasAbsent() {
 			continue
 		}
 		if now := s.key(p); now != k {

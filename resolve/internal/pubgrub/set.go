@@ -94,6 +94,30 @@ func (s Set) Disjoint(t Set) bool {
 	return true
 }
 
+// Next returns the first run of states in s from state i on, as lo <= state < hi. If
+// there is none, lo and hi are equal.
+func (s Set) Next(i int) (lo, hi int) {
+	if lo = s.find(i, 0); lo == 64*len(s) {
+		return lo, lo
+	}
+	return lo, s.find(lo, ^uint64(0))
+}
+
+// find returns the first state from i on that is in s, with flip in all its words, or
+// the number of bits.
+func (s Set) find(i int, flip uint64) int {
+	for n := i >> 6; n < len(s); n++ {
+		w := s[n] ^ flip
+		if n == i>>6 {
+			w &= ^uint64(0) << uint(i&63)
+		}
+		if w != 0 {
+			return n*64 + bits.TrailingZeros64(w)
+		}
+	}
+	return 64 * len(s)
+}
+
 // Top returns the newest version in s, or -1 if there is none.
 func (s Set) Top() int {
 	for i := len(s) - 1; i >= 0; i-- {
@@ -140,6 +164,17 @@ func bottomOfBoth(s, t Set) int {
 	return -1
 }
 
+// outside returns the first word of s with a state that is not in t, or -1.
+func (s Set) outside(t Set) int {
+	t = t[:len(s)]
+	for i, w := range s {
+		if w&^t[i] != 0 {
+			return i
+		}
+	}
+	return -1
+}
+
 func (s Set) single() bool {
 	found := false
 	for _, w := range s {
@@ -179,4 +214,18 @@ func (s Set) And(t Set) Set {
 		r[i] = s[i] & t[i]
 	}
 	return r
+}
+
+// onlyWord returns the word with all states of s, or -1 if there is more than one.
+func (s Set) onlyWord() int {
+	at := -1
+	for i, w := range s {
+		if w != 0 && at >= 0 {
+			return -1
+		}
+		if w != 0 {
+			at = i
+		}
+	}
+	return at
 }

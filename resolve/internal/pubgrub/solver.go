@@ -2,19 +2,13 @@ package pubgrub
 
 import "fmt"
 
-// term says that the state of a package is in a set.
-type term struct {
-	p   int32
-	set Set
-}
-
 // clause is a list of terms that must not all hold, no two of one package. The first
 // two are watched: as long as neither of them holds for certain, nothing follows.
 type clause struct {
-	terms []term
+	terms []Term
 	need  *Need // what an outside clause states; nil for a wish and a learned clause
 	from  int32 // the package that has need; for a wish its number
-	moot  term  // a term of the need that holds anyway and so is not in terms
+	moot  bool  // a second term of the need holds anyway: it lies behind terms and is not in it
 	chain []link
 }
 
@@ -24,10 +18,10 @@ type link struct{ c, p int32 }
 
 // entry is one narrowing of the domain of a package.
 type entry struct {
-	p         int32
-	level     int32
-	cause     int32 // clause, or -1 for a decision
-	dom, prev Set
+	p     int32
+	level int32
+	cause int32 // clause, or -1 for a decision
+	dom   Set
 }
 
 // Solver solves one problem after the other. It keeps its memory, so one Solver for
@@ -37,21 +31,7 @@ type Solver struct {
 	budget Budget
 	stats  Stats
 
-	// by package
-	pkg       []*Package
-	domain    []Set
-	rank      []int32 // place in touched
-	conflicts []int32
-	decided   []bool
-	watches   [][]watch // clauses to look at when the domain narrows
-	history   [][]int32 // entries in trail
-	queued    []bool
-	weak      [][]weakNeed // by topic
-	members   [][]int32    // by topic: touched packages that belong to it besides itself
-	barred    []Set        // union of the clauses with this term alone; nil: none
-	work      []Set        // terms of the clause under analysis
-	satisfier []int32      // and the first entries after which they hold
-
+	at      []place // by package, which is also the number of a topic
 	touched []int32
 	topics  []int32 // with weak needs or members
 	clauses []clause
@@ -69,15 +49,35 @@ type Solver struct {
 
 	words arena[uint64]
 	freed [][]Set // domains that came free, by their length
-	terms arena[term]
+	terms arena[Term]
 	links arena[link]
 }
 
-// watch is a clause to look at when the domain of a package narrows to within set, its
-// term for that package.
+// place is what a solve knows of one package.
+type place struct {
+	pkg       *Package // nil until it is touched
+	domain    Set
+	rank      int32 // place in touched
+	conflicts int32
+	decided   bool
+	queued    bool
+	watches   []watch    // clauses to look at when the domain narrows
+	history   []int32    // entries in trail
+	barred    Set        // union of the clauses with this term alone; nil: none
+	work      Set        // term of the clause under analysis
+	satisfier int32      // and the first entry after which it holds
+	weak      []weakNeed // with this topic
+	members   []int32    // touched packages that belong to this topic besides itself
+}
+
+// watch is a clause to look at when its term for a package may hold. Both tests that save
+// the look need one word of a domain: the term does not hold as long as the domain has one
+// of the states lacks in word, and no term for other does that has only the states meets
+// in at, as long as its domain has none of them.
 type watch struct {
-	c   int32
-	set Set
+	c, word      int32
+	lacks, meets uint64
+	other, at    int32 // other is -1 if it has no such term
 }
 
 type weakNeed struct {
@@ -96,7 +96,7 @@ func (s *Solver) Solve(src Source, wishes []Wish, b Budget) (bool, error) {
 			return false, err
 		}
 		t := s.terms.take(1)
-		t[0] = term{w.Target, w.Bad}
+		t[0] = Term{w.Target, w.Bad}
 		s.add(clause{terms: t, from: int32(i)})
 	}
 	for {
@@ -133,7 +133,7 @@ func (s *Solver) Touched(yield func(p int32) bool) {
 // they were first needed, with their versions.
 func (s *Solver) Chosen(yield func(p int32, version int) bool) {
 	for _, p := range s.touched {
-		if s.decided[p] && !yield(p, s.domain[p].Top()) {
+		if s.at[p].decided && !yield(p, s.at[p].domain.Top()) {
 			return
 		}
 	}
@@ -141,29 +141,24 @@ func (s *Solver) Chosen(yield func(p int32, version int) bool) {
 
 // Version returns the version of p that the latest solve decided, or -1.
 func (s *Solver) Version(p int32) int {
-	if int(p) < len(s.decided) && s.decided[p] {
-		return s.domain[p].Top()
+	if int(p) < len(s.at) && s.at[p].decided {
+		return s.at[p].domain.Top()
 	}
 	return -1
 }
 
 func (s *Solver) reset() {
 	for _, p := range s.touched {
-		s.pkg[p], s.domain[p] = nil, nil
-		s.conflicts[p], s.decided[p], s.queued[p] = 0, false, false
-		s.watches[p], s.history[p] = s.watches[p][:0], s.history[p][:0]
-		s.barred[p] = nil
+		l := &s.at[p]
+		*l = place{watches: l.watches[:0], history: l.history[:0], weak: l.weak[:0], members: l.members[:0]}
 	}
 	for _, t := range s.topics {
-		s.weak[t], s.members[t] = s.weak[t][:0], s.members[t][:0]
-	}
-	for _, p := range s.inWork {
-		s.work[p] = nil
+		l := &s.at[t]
+		l.weak, l.members = l.weak[:0], l.members[:0]
 	}
 	s.topics, s.inWork = s.topics[:0], s.inWork[:0]
 	s.touched, s.units, s.again, s.final = s.touched[:0], s.units[:0], s.again[:0], nil
 	s.trail, s.queue, s.todo = s.trail[:0], s.queue[:0], s.todo[:0]
-	clear(s.clauses)
 	s.clauses = s.clauses[:0]
 	s.level, s.stats = 0, Stats{}
 	s.run++
@@ -177,27 +172,15 @@ func (s *Solver) reset() {
 
 // grow makes room for package p.
 func (s *Solver) grow(p int32) {
-	for int(p) >= len(s.pkg) {
-		s.pkg = append(s.pkg, nil)
-		s.domain = append(s.domain, nil)
-		s.rank = append(s.rank, 0)
-		s.conflicts = append(s.conflicts, 0)
-		s.decided = append(s.decided, false)
-		s.watches = append(s.watches, nil)
-		s.history = append(s.history, nil)
-		s.barred = append(s.barred, nil)
-		s.queued = append(s.queued, false)
-		s.weak = append(s.weak, nil)
-		s.members = append(s.members, nil)
-		s.work = append(s.work, nil)
-		s.satisfier = append(s.satisfier, 0)
+	if n := int(p) + 1 - len(s.at); n > 0 {
+		s.at = append(s.at, make([]place, n)...)
 	}
 }
 
 // touch brings p into the search.
 func (s *Solver) touch(p int32) error {
 	s.grow(p)
-	if s.pkg[p] != nil {
+	if s.at[p].pkg != nil {
 		return nil
 	}
 	if len(s.touched) >= s.budget.Touched {
@@ -208,17 +191,17 @@ func (s *Solver) touch(p int32) error {
 		return err
 	}
 	s.grow(p)
-	s.pkg[p], s.domain[p] = k, k.Base
-	s.rank[p] = int32(len(s.touched))
+	s.at[p].pkg, s.at[p].domain = k, k.Base
+	s.at[p].rank = int32(len(s.touched))
 	s.touched = append(s.touched, p)
-	for _, w := range s.weak[p] {
+	for _, w := range s.at[p].weak {
 		s.addWeak(w, p)
 	}
 	for _, t := range k.Topics {
 		s.grow(t)
 		s.topics = append(s.topics, t)
-		s.members[t] = append(s.members[t], p)
-		for _, w := range s.weak[t] {
+		s.at[t].members = append(s.at[t].members, p)
+		for _, w := range s.at[t].weak {
 			s.addWeak(w, p)
 		}
 	}
@@ -236,16 +219,14 @@ func (s *Solver) addWeak(w weakNeed, q int32) (broken bool) {
 // the need is broken as soon as a version of from that has it is decided.
 func (s *Solver) addNeed(from int32, n *Need, target int32, bad Set) (broken bool) {
 	s.enqueue(from)
-	if s.pkg[target].Base.Within(bad) {
-		t := s.terms.take(1)
-		t[0] = term{from, n.From}
-		s.add(clause{terms: t, need: n, from: from, moot: term{target, bad}})
+	t := s.terms.take(2)
+	t[0], t[1] = Term{from, n.From}, Term{target, bad}
+	if s.at[target].pkg.Base.Within(bad) {
+		s.add(clause{terms: t[:1], need: n, from: from, moot: true})
 		return true
 	}
-	t := s.terms.take(2)
-	t[0], t[1] = term{from, n.From}, term{target, bad}
 	s.add(clause{terms: t, need: n, from: from})
-	return s.domain[target].Within(bad)
+	return s.at[target].domain.Within(bad)
 }
 
 // add stores a clause and watches it. No term of it holds in every state of Base.
@@ -254,18 +235,24 @@ func (s *Solver) add(c clause) int32 {
 	s.clauses = append(s.clauses, c)
 	if len(c.terms) == 1 {
 		t := c.terms[0]
-		if b := s.barred[t.p]; b == nil {
-			s.barred[t.p] = t.set
+		if b := s.at[t.Package].barred; b == nil {
+			s.at[t.Package].barred = t.Set
 		} else {
-			s.barred[t.p] = b.Union(t.set)
+			s.at[t.Package].barred = b.Union(t.Set)
 		}
 		s.units, s.again = append(s.units, id), append(s.again, id)
 		return id
 	}
-	for _, t := range c.terms[:2] {
-		s.watches[t.p] = append(s.watches[t.p], watch{id, t.set})
-	}
+	s.watch(c.terms[0], id)
+	s.watch(c.terms[1], id)
 	return id
+}
+
+// watch lets clause id be looked at when its term t may hold.
+func (s *Solver) watch(t Term, id int32) {
+	l := &s.at[t.Package]
+	i := l.pkg.Base.outside(t.Set)
+	l.watches = append(l.watches, watch{c: id, word: int32(i), lacks: ^t.Set[i], other: -1})
 }
 
 // decide chooses a version of p, unless its needs show at once that it cannot be had:
@@ -279,9 +266,9 @@ func (s *Solver) decide(p int32) error {
 			return err
 		}
 	}
-	k := s.pkg[p]
-	v := k.Best(s.domain[p])
-	broken := s.barred[p] != nil && s.barred[p].Has(v)
+	k := s.at[p].pkg
+	v := k.Best(s.at[p].domain)
+	broken := s.at[p].barred != nil && s.at[p].barred.Has(v)
 	if broken { // what barred it was undone with something else
 		s.again = append(s.again, s.units...)
 	}
@@ -303,7 +290,7 @@ func (s *Solver) decide(p int32) error {
 	clear(one)
 	one.Add(v)
 	s.level++
-	s.decided[p] = true
+	s.at[p].decided = true
 	s.narrow(p, one, -1)
 	return nil
 }
@@ -323,11 +310,11 @@ func (s *Solver) open(p int32, n *Need) (broken bool, err error) {
 	s.grow(n.Topic)
 	w := weakNeed{n, p}
 	s.topics = append(s.topics, n.Topic)
-	s.weak[n.Topic] = append(s.weak[n.Topic], w)
-	if s.pkg[n.Topic] != nil {
+	s.at[n.Topic].weak = append(s.at[n.Topic].weak, w)
+	if s.at[n.Topic].pkg != nil {
 		broken = s.addWeak(w, n.Topic)
 	}
-	for _, q := range s.members[n.Topic] {
+	for _, q := range s.at[n.Topic].members {
 		broken = s.addWeak(w, q) || broken
 	}
 	return broken, nil
