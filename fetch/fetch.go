@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -53,7 +54,9 @@ type Options struct {
 	// Offline takes from a [Remote] only what is in the store already; anything else
 	// fails with [ErrOffline].
 	Offline bool
-	Events  Events
+	// Retry says how reading a blob goes on that broke off.
+	Retry  Retry
+	Events Events
 }
 
 // Fetched is a chosen plugin whose bytes are in the local store.
@@ -76,6 +79,7 @@ func Fetch(ctx context.Context, from Sources, into store.Store, choices []resolv
 	if o.Memory <= 0 {
 		o.Memory = DefaultMemory
 	}
+	sweepPartial(into, time.Now())
 	out := make([]Fetched, len(choices))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(o.Parallel)
@@ -103,7 +107,7 @@ func one(ctx context.Context, from Sources, into store.Store, c resolve.Choice, 
 	if err != nil {
 		return Fetched{}, err
 	}
-	b := through{from: src.Blobs(c.ID), into: into}
+	b := through{from: src.Blobs(c.ID), into: into, retry: o.Retry}
 	if _, far := src.(Remote); far && o.Offline {
 		b.from = unreachable{src.Identity()}
 	}
@@ -147,8 +151,9 @@ func (u unreachable) Open(_ context.Context, d artifact.Descriptor) (io.ReadClos
 
 // through reads from a store and fills it from a source.
 type through struct {
-	from artifact.Blobs
-	into store.Store
+	from  artifact.Blobs
+	into  store.Store
+	retry Retry
 }
 
 // remover is a store that can drop bytes.
@@ -174,16 +179,19 @@ func (t through) kept(ctx context.Context, d artifact.Descriptor) (io.ReadCloser
 	return t.into.Open(ctx, d)
 }
 
+// Open implements artifact.Blobs for metadata, which fits in memory.
 func (t through) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
 	if r, err := t.kept(ctx, d); err == nil {
 		return r, nil
 	}
-	r, err := t.from.Open(ctx, d)
-	if err != nil {
+	if d.Size < 0 || d.Size > artifact.MaxManifest {
+		return nil, fmt.Errorf("%s: metadata of %d bytes, more than %d", d.Digest.Short(), d.Size, artifact.MaxManifest)
+	}
+	w := download{d: d, to: newBuffer(d), retry: t.retry}
+	if err := w.run(ctx, t.from); err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	if err := t.into.Put(ctx, d, r); err != nil {
+	if err := t.into.Put(ctx, d, w.to.(*buffer).reader()); err != nil {
 		return nil, err
 	}
 	return t.into.Open(ctx, d)

@@ -60,6 +60,7 @@ var Codes = map[Code]struct {
 	"E0406": {ExitFailure, "the folder holds no packed plugins"},
 	"E0407": {ExitFailure, "what answers at the address is no registry, or a broken one"},
 	"E0408": {ExitNetwork, "something is not here, and the network may not be used"},
+	"E0409": {ExitNetwork, "the registry asks to come back later"},
 	"E0501": {ExitRefused, "downloaded bytes do not match their digest"},
 	"E0502": {ExitRefused, "artifact and index disagree"},
 	"E0503": {ExitRefused, "the package holds files that may not be unpacked"},

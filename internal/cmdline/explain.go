@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/plugstead/plugstead/artifact"
@@ -123,6 +124,9 @@ func explainType(program string, err error) *Error {
 	}
 	if e := explainLock(program, err); e != nil {
 		return e
+	}
+	if later, ok := errors.AsType[*client.LaterError](err); ok {
+		return &Error{"E0409", "try again after " + later.At.Local().Format(time.DateTime), err}
 	}
 	if _, ok := errors.AsType[*resolve.CycleError](err); ok {
 		return &Error{"E0214", "ask the authors to drop init from one of these needs", err}

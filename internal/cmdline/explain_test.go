@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -53,6 +54,7 @@ func TestEveryClassOfErrors(t *testing.T) {
 		{install.ErrBroken, "E0306", 1, "folio plugin history"},
 		{fetch.ErrNoSource, "E0401", 2, "set PLUGSTEAD_REGISTRY"},
 		{client.ErrUnreachable, "E0402", 6, "check the address"},
+		{&client.LaterError{At: time.Now(), Err: client.ErrUnreachable}, "E0409", 6, "try again after 2"},
 		{client.ErrUnauthorized, "E0403", 4, "set PLUGSTEAD_TOKEN"},
 		{registry.ErrBound, "E0404", 1, "raise the version"},
 		{&registry.Error{Code: registry.CodePluginInvalid, Detail: "x"}, "E0405", 1, ""},

@@ -1,16 +1,17 @@
 package client
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/plugstead/plugstead/registry"
@@ -18,22 +19,47 @@ import (
 
 // do sends r and returns an answer of one of the wanted statuses. Others become
 // errors. The caller closes the body.
-func (c *Client) do(r *http.Request, want ...int) (*http.Response, error) {
-	res, err := c.http.Do(r)
+func (c *Client) do(r *http.Request, want ...int) (res *http.Response, err error) {
+	err = c.again(r, func() (err error) {
+		res, err = c.once(r, want)
+		return err
+	})
+	return res, err
+}
+
+// get is do with all of the body, at most limit bytes of it: when that breaks off, the
+// request is sent again, too. The body that is left needs no closing.
+func (c *Client) get(r *http.Request, limit int64, want ...int) (res *http.Response, err error) {
+	err = c.again(r, func() (err error) {
+		if res, err = c.once(r, want); err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(io.LimitReader(res.Body, limit))
+		res.Body = io.NopCloser(bytes.NewReader(b))
+		return err
+	})
+	return res, err
+}
+
+// once is do without a second try.
+func (c *Client) once(r *http.Request, want []int) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	res, err := c.http.Do(r.WithContext(ctx))
 	if err != nil {
-		if cause := context.Cause(r.Context()); cause != nil {
-			return nil, cause
-		}
-		if errors.Is(err, ErrProtocol) {
-			return nil, err
-		}
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		cancel()
+		return nil, broken(r.Context(), err)
 	}
+	res.Body = watch(r.Context(), res.Body, cancel, c.stall)
 	if slices.Contains(want, res.StatusCode) {
 		return res, nil
 	}
 	defer res.Body.Close()
-	return nil, refusal(r, res)
+	err = refusal(r, res)
+	if mayPass(res.StatusCode) {
+		err = &passing{err, retryAfter(res.Header.Get("Retry-After"), time.Now())}
+	}
+	return nil, err
 }
 
 // refusal turns an answer that was not hoped for into an error.
@@ -90,15 +116,4 @@ func printable(s string) string {
 		return r
 	}, s)
 	return strings.ToValidUTF8(s[:min(len(s), 500)], "")
-}
-
-// body classes errors that come while a body is read.
-type body struct{ io.ReadCloser }
-
-func (b body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
-	}
-	return n, err
 }

@@ -4,6 +4,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,7 +27,7 @@ import (
 // Errors of a client. They come wrapped with the object they are about. Other
 // answers of a registry are *registry.Error.
 var (
-	ErrUnreachable  = errors.New("registry cannot be reached")
+	ErrUnreachable  = fetch.ErrUnreachable
 	ErrUnauthorized = errors.New("not allowed by the registry")
 	ErrProtocol     = errors.New("registry gave an answer that makes no sense")
 )
@@ -41,6 +42,8 @@ type Client struct {
 	base  *url.URL
 	token string
 	http  *http.Client
+	retry fetch.Retry
+	stall time.Duration
 }
 
 var (
@@ -53,9 +56,19 @@ type Options struct {
 	Token string // for publishing; sent to this registry only
 	// HTTP makes the requests. It is copied; its CheckRedirect is asked after that of
 	// the client. Default: one with time limits on connecting and headers, none on
-	// bodies.
+	// bodies, and the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name.
 	HTTP *http.Client
+	// Retry says how reads are tried again that end in a broken connection or in the
+	// status 429, 502, 503 or 504. A Retry-After of the registry makes the wait longer, up
+	// to [MaxRetryAfter]; beyond that the error is a [*LaterError]. Changes are sent once.
+	Retry fetch.Retry
+	// Stall is how long the next byte of an answer may take before the connection counts
+	// as broken; default [DefaultStall], negative: for ever. The whole may take any time.
+	Stall time.Duration
 }
+
+// DefaultStall is the default of Options.Stall.
+const DefaultStall = 30 * time.Second
 
 // New returns a client of the registry at an http or https address, or [ErrAddress].
 // It touches no network.
@@ -64,7 +77,7 @@ func New(address string, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{base: u, token: o.Token}
+	c := &Client{base: u, token: o.Token, retry: o.Retry, stall: cmp.Or(o.Stall, DefaultStall)}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Transport: transport()}
 	}
@@ -175,12 +188,11 @@ func (c *Client) api(ctx context.Context, method, path string, in, out any) erro
 
 // readJSON sends r and reads a JSON answer into out.
 func (c *Client) readJSON(r *http.Request, out any) error {
-	res, err := c.do(r, http.StatusOK)
+	res, err := c.get(r, 4*maxAnswer, http.StatusOK)
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(body{res.Body}, 4*maxAnswer))
+	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		return err
 	}
@@ -233,5 +245,5 @@ func (b repo) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Digest.Short(), err)
 	}
-	return body{res.Body}, nil
+	return res.Body, nil
 }

@@ -49,11 +49,10 @@ func (c *Client) document(ctx context.Context, id manifest.ID, tag string) (a fe
 		r.Header.Set("If-None-Match", tag)
 		want = append(want, http.StatusNotModified)
 	}
-	res, err := c.do(r, append(want, http.StatusNotFound)...)
+	res, err := c.get(r, index.MaxDocument+1, append(want, http.StatusNotFound)...)
 	if err != nil {
 		return a, err
 	}
-	defer res.Body.Close()
 	if v := res.Header.Get(registry.HeaderRevision); registry.CheckRevision(v) == nil {
 		a.Revision = v
 	}
@@ -71,7 +70,7 @@ func (c *Client) document(ctx context.Context, id manifest.ID, tag string) (a fe
 	if v := res.Header.Get("ETag"); isTag(v) {
 		a.Tag = v
 	}
-	a.Bytes, err = io.ReadAll(io.LimitReader(body{res.Body}, index.MaxDocument+1))
+	a.Bytes, err = io.ReadAll(res.Body)
 	return a, err
 }
 

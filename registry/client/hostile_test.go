@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/registry"
 	"github.com/plugstead/plugstead/registry/client"
@@ -21,6 +22,9 @@ import (
 )
 
 const token = "secret-token"
+
+// atOnce tries again without waiting.
+var atOnce = fetch.Retry{Sleep: func(context.Context, time.Duration) error { return nil }}
 
 // against returns a client of a server that answers with f.
 func against(t *testing.T, f http.HandlerFunc) *client.Client {
@@ -32,7 +36,7 @@ func against(t *testing.T, f http.HandlerFunc) *client.Client {
 
 func connect(t *testing.T, address string) *client.Client {
 	t.Helper()
-	c, err := client.New(address, client.Options{Token: token})
+	c, err := client.New(address, client.Options{Token: token, Retry: atOnce})
 	if err != nil {
 		t.Fatal(err)
 	}

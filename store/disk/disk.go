@@ -57,6 +57,9 @@ func Open(dir string) (*Store, error) {
 		return s, err
 	}
 	if entries, err := os.ReadDir(dir); err == nil && slices.ContainsFunc(entries, foreign) {
+		if s, err := OpenExisting(dir); err == nil {
+			return s, nil // somebody made it meanwhile
+		}
 		return nil, fmt.Errorf("store %s: %w", dir, ErrNotLayout)
 	}
 	if err := durable.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755); err != nil {

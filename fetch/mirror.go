@@ -1,0 +1,221 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/manifest"
+)
+
+// Mirrored is one source that several places have copies of. They are asked in order: an
+// index document comes from the first that answers, bytes from the first that has them
+// all right. What a mirror says is checked as what the origin says is: bytes against
+// their digests, documents not at all, so that mirrors are trusted like the origin.
+//
+// A download that breaks off goes on at the next mirror where it ended. When all fail the
+// error is a [MirrorsError].
+type Mirrored struct {
+	// Origin is the source that all are copies of; it gives the identity.
+	Origin Source
+	// Sources are asked in this order. Origin is asked only if it is one of them. At least
+	// one.
+	Sources []Source
+}
+
+var (
+	_ Remote         = Mirrored{}
+	_ index.Searcher = Mirrored{}
+)
+
+// MirrorFailure is why one mirror did not help.
+type MirrorFailure struct {
+	Source string // identity
+	Err    error
+}
+
+// MirrorsError says why each mirror of a source did not help, in the order they were
+// asked. errors.Is and errors.As find the errors of all.
+type MirrorsError []MirrorFailure
+
+// Error implements error: a line for each mirror.
+func (e MirrorsError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "none of %d mirrors helped", len(e))
+	for _, f := range e {
+		fmt.Fprintf(&b, "\n  %s: %v", f.Source, f.Err)
+	}
+	return b.String()
+}
+
+// Unwrap returns the errors of all mirrors.
+func (e MirrorsError) Unwrap() []error {
+	var out []error
+	for _, f := range e {
+		out = append(out, f.Err)
+	}
+	return out
+}
+
+// Identity implements [Source]: it is that of the origin.
+func (m Mirrored) Identity() string { return m.Origin.Identity() }
+
+// inOrder calls ask for one mirror after the other until one answers. That there is no
+// such document is an answer.
+func (m Mirrored) inOrder(ctx context.Context, ask func(i int, s Source) error) error {
+	var failed MirrorsError
+	for i, s := range m.Sources {
+		err := ask(i, s)
+		if err == nil || ctx.Err() != nil || errors.Is(err, index.ErrNotFound) || len(m.Sources) == 1 {
+			return err
+		}
+		failed = append(failed, MirrorFailure{s.Identity(), err})
+	}
+	return failed
+}
+
+// Plugin implements index.Index.
+func (m Mirrored) Plugin(ctx context.Context, id manifest.ID) (p *index.Plugin, err error) {
+	err = m.inOrder(ctx, func(_ int, s Source) (err error) {
+		p, err = s.Plugin(ctx, id)
+		return err
+	})
+	return p, err
+}
+
+// Document implements [Remote]. Tags and revisions of different mirrors mean different
+// things, so that each carries who said it.
+func (m Mirrored) Document(ctx context.Context, id manifest.ID, tag string) (a Answer, err error) {
+	err = m.inOrder(ctx, func(_ int, s Source) (err error) {
+		a, err = documentOf(ctx, s, id, saidBy(s, tag))
+		a.Tag, a.Revision = says(s, a.Tag), says(s, a.Revision)
+		return err
+	})
+	return a, err
+}
+
+func documentOf(ctx context.Context, s Source, id manifest.ID, tag string) (Answer, error) {
+	if r, ok := s.(Remote); ok {
+		return r.Document(ctx, id, tag)
+	}
+	p, err := s.Plugin(ctx, id)
+	if err != nil {
+		return Answer{}, err
+	}
+	b, err := p.Bytes()
+	return Answer{Bytes: b}, err
+}
+
+// Revision implements [Remote].
+func (m Mirrored) Revision(ctx context.Context) (rev string, err error) {
+	err = m.inOrder(ctx, func(_ int, s Source) (err error) {
+		rev = ""
+		if r, ok := s.(Remote); ok {
+			rev, err = r.Revision(ctx)
+			rev = says(s, rev)
+		}
+		return err
+	})
+	return rev, err
+}
+
+// says adds to a tag or a revision who said it.
+func says(s Source, what string) string {
+	if what == "" {
+		return ""
+	}
+	return s.Identity() + " " + what
+}
+
+// saidBy returns what s said, or "" if somebody else did.
+func saidBy(s Source, what string) string {
+	own, ok := strings.CutPrefix(what, s.Identity()+" ")
+	if !ok {
+		return ""
+	}
+	return own
+}
+
+// Search implements index.Searcher: the first mirror that can be searched and answers.
+func (m Mirrored) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {
+	return func(yield func(index.Hit, error) bool) {
+		var hits []index.Hit
+		err := m.inOrder(ctx, func(_ int, s Source) error {
+			hits = nil
+			for h, err := range (Sources{Default: s}).Search(ctx, q) {
+				if err != nil {
+					return err
+				}
+				hits = append(hits, h)
+			}
+			return nil
+		})
+		if err != nil {
+			yield(index.Hit{}, err)
+			return
+		}
+		for _, h := range hits {
+			if !yield(h, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Blobs implements [Source].
+func (m Mirrored) Blobs(id manifest.ID) artifact.Blobs {
+	var out mirrors
+	for _, s := range m.Sources {
+		out = append(out, mirror{s.Identity(), s.Blobs(id)})
+	}
+	return out
+}
+
+// mirror is the bytes of one plugin at one place.
+type mirror struct {
+	name  string
+	blobs artifact.Blobs
+}
+
+// mirrors are asked in order.
+type mirrors []mirror
+
+// mirrorsOf returns the places that b stands for.
+func mirrorsOf(b artifact.Blobs) mirrors {
+	if m, ok := b.(mirrors); ok {
+		return m
+	}
+	return mirrors{{"", b}}
+}
+
+// Open implements artifact.Blobs. Small blobs are read and checked first, so that the
+// next mirror stands in for one that breaks off or sends other bytes; of a large one the
+// first mirror that begins gives all.
+func (m mirrors) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
+	if err := d.Check(); err != nil {
+		return nil, err
+	}
+	if d.Size <= artifact.MaxManifest {
+		buf := newBuffer(d)
+		w := download{d: d, to: buf}
+		if err := w.run(ctx, m); err != nil {
+			return nil, err
+		}
+		return io.NopCloser(bytes.NewReader(buf.b)), nil
+	}
+	var failed MirrorsError
+	for _, x := range m {
+		r, err := x.blobs.Open(ctx, d)
+		if err == nil || ctx.Err() != nil || len(m) == 1 {
+			return r, err
+		}
+		failed = append(failed, MirrorFailure{x.name, err})
+	}
+	return nil, failed
+}
