@@ -45,7 +45,7 @@ type availablePlugin struct {
 }
 
 type availableRelease struct {
-	Version  *version.Version `json:"version"` // 0.0.0 is one, too
+	Version  *version.Version `json:"version"`  // 0.0.0 is one, too
 	Packages []string         `json:"packages"` // "RUNTIME OS/ARCHITECTURE"
 }
 

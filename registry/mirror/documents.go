@@ -22,11 +22,6 @@ type partial interface {
 	Available(ctx context.Context) (*index.Available, error)
 }
 
-// lister is a source that can list the names that have a document.
-type lister interface {
-	Names(ctx context.Context) ([]manifest.ID, error)
-}
-
 // documents reads each document of a source once. It is an index.Index, not for concurrent
 // use.
 type documents struct {
@@ -100,7 +95,7 @@ func (d *documents) document(ctx context.Context, id manifest.ID) ([]byte, error
 // names lists all plugins of a source, or fails with [ErrCannotList].
 func names(ctx context.Context, from fetch.Source) ([]manifest.ID, error) {
 	switch from := from.(type) {
-	case lister:
+	case index.Lister:
 		return from.Names(ctx)
 	case *fetch.Folder:
 		return folderNames(ctx, from)

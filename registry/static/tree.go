@@ -212,37 +212,7 @@ func (t *Tree) Names(context.Context) ([]manifest.ID, error) {
 
 // Search implements index.Searcher by looking at every plugin, in the order of names.
 func (t *Tree) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {
-	return search(ctx, t, q)
-}
-
-// lister is an index that can list its names.
-type lister interface {
-	index.Index
-	Names(context.Context) ([]manifest.ID, error)
-}
-
-// Search finds plugins in an index that can list them, by looking at each.
-func search(ctx context.Context, x lister, q index.Query) iter.Seq2[index.Hit, error] {
-	return func(yield func(index.Hit, error) bool) {
-		names, err := x.Names(ctx)
-		if err != nil {
-			yield(index.Hit{}, err)
-			return
-		}
-		left := q.EffectiveLimit()
-		for _, id := range names {
-			p, err := x.Plugin(ctx, id)
-			if err != nil {
-				yield(index.Hit{}, err)
-				return
-			}
-			if h, ok := p.Match(q); ok {
-				if left--; left < 0 || !yield(h, nil) {
-					return
-				}
-			}
-		}
-	}
+	return index.SearchAll(ctx, t, q)
 }
 
 // Blobs implements fetch.Source.
