@@ -91,6 +91,9 @@ func (a *Available) Has(id manifest.ID, v version.Version) bool {
 	return ok
 }
 
+// Names lists the plugins of which something may be there, sorted.
+func (a *Available) Names() []manifest.ID { return slices.Sorted(maps.Keys(a.releases)) }
+
 // Packages returns the packages of r that are there.
 func (a *Available) Packages(r *Release) []Package {
 	if a == nil {

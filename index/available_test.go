@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/version"
 )
 
@@ -89,6 +90,9 @@ func TestAvailableRoundTrip(t *testing.T) {
 		a, err := index.ParseAvailable([]byte(in))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if names := a.Names(); !slices.Equal(names, []manifest.ID{"acme/a", "acme/b"}) {
+			t.Errorf("names %v", names)
 		}
 		var sum index.Available
 		sum.Merge(a)

@@ -92,17 +92,21 @@ func (d *documents) document(ctx context.Context, id manifest.ID) ([]byte, error
 	return p.Bytes()
 }
 
-// names lists all plugins of a source, or fails with [ErrCannotList].
-func names(ctx context.Context, from fetch.Source) ([]manifest.ID, error) {
-	switch from := from.(type) {
-	case index.Lister:
-		return from.Names(ctx)
+// names lists all plugins of the source, or fails with [ErrCannotList].
+func (d *documents) names(ctx context.Context) ([]manifest.ID, error) {
+	if l, ok := d.from.(index.Lister); ok {
+		return l.Names(ctx)
+	}
+	if d.there != nil { // a file server cannot list folders
+		return d.there.Names(), nil
+	}
+	switch from := d.from.(type) {
 	case *fetch.Folder:
 		return folderNames(ctx, from)
 	case index.Searcher:
 		return found(ctx, from)
 	}
-	return nil, fmt.Errorf("%s: %w", from.Identity(), ErrCannotList)
+	return nil, fmt.Errorf("%s: %w", d.from.Identity(), ErrCannotList)
 }
 
 func folderNames(ctx context.Context, from *fetch.Folder) ([]manifest.ID, error) {

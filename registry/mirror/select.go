@@ -208,7 +208,7 @@ func (s *selecter) providers(ctx context.Context, p *index.Plugin, rng version.R
 
 // everything marks all that the source lists.
 func (s *selecter) everything(ctx context.Context) error {
-	all, err := names(ctx, s.docs.from)
+	all, err := s.docs.names(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/registry"
 	"github.com/plugstead/plugstead/registry/client"
 )
 
@@ -33,6 +35,7 @@ type Server struct {
 var (
 	_ fetch.Remote   = (*Server)(nil)
 	_ fetch.Narrower = (*Server)(nil)
+	_ index.Searcher = (*Server)(nil)
 )
 
 // At returns what answers at an http or https address, or client.ErrAddress. It touches no
@@ -89,6 +92,34 @@ func (s *Server) Narrow(ctx context.Context, p *index.Plugin) (*index.Plugin, er
 	}
 	return a.Narrow(p), nil
 }
+
+// Search implements index.Searcher. A file server cannot search: the documents of what its
+// list names are read.
+func (s *Server) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {
+	return func(yield func(index.Hit, error) bool) {
+		for h, err := range s.Client.Search(ctx, q) {
+			if errors.Is(err, client.ErrProtocol) && errors.Is(err, registry.ErrNotFound) {
+				if a, failed := s.Available(ctx); failed == nil && a != nil {
+					s.files.Store(true)
+					index.SearchAll(ctx, listed{s, a}, q)(yield)
+					return
+				}
+			}
+			if !yield(h, err) {
+				return
+			}
+		}
+	}
+}
+
+// listed is a file server that says what it has.
+type listed struct {
+	*Server
+	there *index.Available
+}
+
+// Names implements index.Lister.
+func (l listed) Names(context.Context) ([]manifest.ID, error) { return l.there.Names(), nil }
 
 // Available returns what of that which documents name is there; nil if the server does not
 // say, as no registry does, and then everything is. The caller does not change it.
