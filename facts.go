@@ -10,10 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/internal/durable"
 	"github.com/plugstead/plugstead/internal/strictjson"
-	"github.com/plugstead/plugstead/registry/client"
 	"github.com/plugstead/plugstead/resolve"
 )
 
@@ -106,21 +104,4 @@ func DefaultCache() string {
 		return ""
 	}
 	return filepath.Join(dir, "plugstead", "index")
-}
-
-// OpenSource opens a registry by its http or https address, or a folder of packed
-// plugins by its path. An empty text is no source and no error; for an address that no
-// registry can have the error wraps client.ErrAddress.
-func OpenSource(s string) (fetch.Source, error) {
-	if s == "" {
-		return nil, nil
-	}
-	address, err := client.IsAddress(s)
-	switch {
-	case err != nil:
-		return nil, err
-	case address:
-		return client.New(s, client.Options{})
-	}
-	return fetch.OpenFolder(s)
 }

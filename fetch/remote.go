@@ -22,6 +22,13 @@ type Remote interface {
 	Revision(ctx context.Context) (string, error)
 }
 
+// Narrower is an optional interface of a [Remote] whose documents may name more than it has.
+type Narrower interface {
+	// Narrow returns p without what is not there. It does not change p, which is the
+	// document that was asked for last or a kept copy of it.
+	Narrow(ctx context.Context, p *index.Plugin) (*index.Plugin, error)
+}
+
 // Answer is what a [Remote] says of one document.
 type Answer struct {
 	Bytes     []byte // the document; nil if it is unchanged
@@ -48,7 +55,22 @@ func newRemote(from Remote, o IndexOptions) *remote {
 	return &remote{Remote: from, offline: o.Offline, cache: openCache(o.Cache, from.Identity())}
 }
 
+// plugin returns what the source has of a plugin. Offline that is all of the document: what
+// is missing shows when it is fetched.
 func (r *remote) plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
+	p, err := r.whole(ctx, id)
+	n, ok := r.Remote.(Narrower)
+	if err != nil || !ok || r.offline {
+		return p, err
+	}
+	if p, err = n.Narrow(ctx, p); err != nil {
+		return nil, fmt.Errorf("index of %s: %w", id, err)
+	}
+	return p, nil
+}
+
+// whole returns a document.
+func (r *remote) whole(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
 	old, p := r.cache.read(id)
 	if old != nil {
 		fresh, err := r.fresh(ctx, old)

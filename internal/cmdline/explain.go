@@ -16,8 +16,12 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
 	"github.com/plugstead/plugstead/registry"
+	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/registry/mirror"
+	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/store"
 	"github.com/plugstead/plugstead/store/disk"
 	"github.com/plugstead/plugstead/update"
 	"github.com/plugstead/plugstead/verify"
@@ -86,6 +90,13 @@ var rules = []rule{
 	{verify.ErrPolicy, "E0505", "ask whoever set the policy"},
 	{artifact.ErrDigest, "E0501", "try again; if it stays, the registry or something on the way changes what it sends"},
 	{artifact.ErrUnsafe, "E0503", "report this to the author of the plugin; nothing was installed"},
+	{bundle.ErrBundle, "E0507", "copy the file again, or make it again with: bundle export"},
+	{index.ErrAvailable, "E0508", "make the copy of the registry again"},
+	{static.ErrNotTree, "E0410", "name a new or empty folder, or one that was written before"},
+	{static.ErrForeign, "E0410", "name another folder: a folder takes a plugin from one registry only"},
+	{static.ErrName, "E0410", "docs/spec/static.md says which names are possible"},
+	{mirror.ErrCannotList, "E0411", "name the plugins to copy, or a folder as the source"},
+	{mirror.ErrNothing, "E0412", "ask for another range or platform, or for the source that has it"},
 	{index.ErrDocument, "E0504", "report this to the operator of the registry"},
 	{client.ErrProtocol, "E0407", "check that PLUGSTEAD_REGISTRY is the address of a registry, with nothing behind it that does not belong there"},
 	{client.ErrUnreachable, "E0402", "check the address in PLUGSTEAD_REGISTRY, then try again"},
@@ -113,6 +124,9 @@ func Explain(program string, err error) *Error {
 	if _, ok := errors.AsType[*contract.Error](err); ok {
 		return &Error{"E0701", "", err}
 	}
+	if errors.Is(err, store.ErrNotFound) {
+		return &Error{"E0409", "make the copy of the registry again, or take another source", err}
+	}
 	return &Error{"E0000", "", err}
 }
 
@@ -126,7 +140,7 @@ func explainType(program string, err error) *Error {
 		return e
 	}
 	if later, ok := errors.AsType[*client.LaterError](err); ok {
-		return &Error{"E0409", "try again after " + later.At.Local().Format(time.DateTime), err}
+		return &Error{"E0413", "try again after " + later.At.Local().Format(time.DateTime), err}
 	}
 	if _, ok := errors.AsType[*resolve.CycleError](err); ok {
 		return &Error{"E0214", "ask the authors to drop init from one of these needs", err}

@@ -25,8 +25,12 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
 	"github.com/plugstead/plugstead/registry"
+	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/registry/mirror"
+	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/store"
 	"github.com/plugstead/plugstead/store/disk"
 	"github.com/plugstead/plugstead/update"
 	"github.com/plugstead/plugstead/verify"
@@ -54,7 +58,7 @@ func TestEveryClassOfErrors(t *testing.T) {
 		{install.ErrBroken, "E0306", 1, "folio plugin history"},
 		{fetch.ErrNoSource, "E0401", 2, "set PLUGSTEAD_REGISTRY"},
 		{client.ErrUnreachable, "E0402", 6, "check the address"},
-		{&client.LaterError{At: time.Now(), Err: client.ErrUnreachable}, "E0409", 6, "try again after 2"},
+		{&client.LaterError{At: time.Now(), Err: client.ErrUnreachable}, "E0413", 6, "try again after 2"},
 		{client.ErrUnauthorized, "E0403", 4, "set PLUGSTEAD_TOKEN"},
 		{registry.ErrBound, "E0404", 1, "raise the version"},
 		{&registry.Error{Code: registry.CodePluginInvalid, Detail: "x"}, "E0405", 1, ""},
@@ -65,6 +69,14 @@ func TestEveryClassOfErrors(t *testing.T) {
 		{index.ErrDocument, "E0504", 5, "report this to the operator"},
 		{verify.ErrPolicy, "E0505", 5, "ask whoever"},
 		{index.ErrNotFound, "E0201", 3, "folio plugin search"},
+		{store.ErrNotFound, "E0409", 1, "make the copy of the registry again"},
+		{static.ErrNotTree, "E0410", 1, "name a new or empty folder"},
+		{static.ErrForeign, "E0410", 1, "name another folder"},
+		{static.ErrName, "E0410", 1, "docs/spec/static.md"},
+		{mirror.ErrCannotList, "E0411", 2, "name the plugins"},
+		{mirror.ErrNothing, "E0412", 1, "ask for another range"},
+		{bundle.ErrBundle, "E0507", 5, "copy the file again"},
+		{index.ErrAvailable, "E0508", 5, "make the copy"},
 		{contract.Errorf(contract.NotFound, "no such file"), "E0701", 1, ""},
 		{&manifest.Error{Msg: "bad"}, "E0101", 1, "mend the lines"},
 		{manifest.Errors{{Msg: "bad"}, {Msg: "worse"}}, "E0101", 1, "mend the lines"},

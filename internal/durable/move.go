@@ -13,7 +13,7 @@ func MoveFile(from, to string) error {
 	if err != nil {
 		return fmt.Errorf("move to %s: %w", to, err)
 	}
-	err = f.Sync()
+	err = Sync(f)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
@@ -31,7 +31,7 @@ func MoveFile(from, to string) error {
 // MoveCache is MoveFile without fsync, for what can be made again and is checked when it
 // is read.
 func MoveCache(from, to string) error {
-	if err := replace(from, to); err != nil {
+	if err := rename(from, to); err != nil {
 		return fmt.Errorf("move to %s: %w", to, err)
 	}
 	return nil

@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"registry": startRegistry, "kill-registry": killRegistry, "jsonvalid": jsonValid,
 			"kill-at-random": killAtRandom, "bigfile": bigFile, "damage": damage, "wait-for-upload": waitForUpload, "hostile-registry": hostileRegistry,
+			"file-server": fileServer, "spoil": spoil, "truncate": truncate, "evil-bundle": evilBundle,
 		},
 	})
 }

@@ -1,0 +1,174 @@
+package static
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/registry"
+	"github.com/plugstead/plugstead/registry/client"
+)
+
+// Server is what answers at an address: a registry, or a file server with a static tree.
+// Which of them shows in its answers: only a registry tells the revision of a document. Of
+// a file server available.json is asked for, once. Its methods allow concurrent calls.
+type Server struct {
+	*client.Client
+	http  *http.Client
+	files atomic.Bool // a document came without a revision
+
+	mu        sync.Mutex
+	asked     bool
+	available *index.Available
+}
+
+var (
+	_ fetch.Remote   = (*Server)(nil)
+	_ fetch.Narrower = (*Server)(nil)
+	_ index.Searcher = (*Server)(nil)
+)
+
+// At returns what answers at an http or https address, or client.ErrAddress. It touches no
+// network.
+func At(address string) (*Server, error) {
+	c, err := client.New(address, client.Options{})
+	if err != nil {
+		return nil, err
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
+	t.ResponseHeaderTimeout = 30 * time.Second
+	return &Server{Client: c, http: &http.Client{Transport: t, CheckRedirect: redirect}}, nil
+}
+
+// redirect keeps a list from coming over a weaker connection than was asked for.
+func redirect(r *http.Request, via []*http.Request) error {
+	if len(via) >= 5 || via[0].URL.Scheme == "https" && r.URL.Scheme != "https" {
+		return fmt.Errorf("%w: redirect refused", client.ErrProtocol)
+	}
+	return nil
+}
+
+// Document implements fetch.Remote.
+func (s *Server) Document(ctx context.Context, id manifest.ID, tag string) (fetch.Answer, error) {
+	a, err := s.Client.Document(ctx, id, tag)
+	if err == nil && a.Revision == "" {
+		s.files.Store(true)
+	}
+	return a, err
+}
+
+// Plugin implements index.Index.
+func (s *Server) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
+	a, err := s.Document(ctx, id, "")
+	if err != nil {
+		return nil, err
+	}
+	p, err := index.Parse(id, a.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("index of %s: %w", id, err)
+	}
+	return s.Narrow(ctx, p)
+}
+
+// Narrow implements fetch.Narrower.
+func (s *Server) Narrow(ctx context.Context, p *index.Plugin) (*index.Plugin, error) {
+	if !s.files.Load() {
+		return p, nil
+	}
+	a, err := s.Available(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.Narrow(p), nil
+}
+
+// Search implements index.Searcher. A file server cannot search: the documents of what its
+// list names are read.
+func (s *Server) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {
+	return func(yield func(index.Hit, error) bool) {
+		for h, err := range s.Client.Search(ctx, q) {
+			if errors.Is(err, client.ErrProtocol) && errors.Is(err, registry.ErrNotFound) {
+				if a, failed := s.Available(ctx); failed == nil && a != nil {
+					s.files.Store(true)
+					index.SearchAll(ctx, listed{s, a}, q)(yield)
+					return
+				}
+			}
+			if !yield(h, err) {
+				return
+			}
+		}
+	}
+}
+
+// listed is a file server that says what it has.
+type listed struct {
+	*Server
+	there *index.Available
+}
+
+// Names implements index.Lister.
+func (l listed) Names(context.Context) ([]manifest.ID, error) { return l.there.Names(), nil }
+
+// Available returns what of that which documents name is there; nil if the server does not
+// say, as no registry does, and then everything is. The caller does not change it.
+func (s *Server) Available(ctx context.Context) (*index.Available, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asked {
+		return s.available, nil
+	}
+	a, err := s.ask(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s%s: %w", s.Identity(), RouteAvailable, err)
+	}
+	s.asked, s.available = true, a
+	return a, nil
+}
+
+func (s *Server) ask(ctx context.Context) (*index.Available, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Identity()+RouteAvailable, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.http.Do(r)
+	if err != nil {
+		return nil, unreachable(ctx, err)
+	}
+	defer res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusGone:
+		return nil, nil
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return nil, fmt.Errorf("%w: %s", client.ErrUnauthorized, http.StatusText(res.StatusCode))
+	default:
+		return nil, fmt.Errorf("%w: status %d", client.ErrUnreachable, res.StatusCode)
+	}
+	b, err := io.ReadAll(io.LimitReader(res.Body, index.MaxAvailable+1))
+	if err != nil {
+		return nil, unreachable(ctx, err)
+	}
+	return index.ParseAvailable(b)
+}
+
+func unreachable(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if errors.Is(err, client.ErrProtocol) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", client.ErrUnreachable, err)
+}

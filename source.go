@@ -1,0 +1,67 @@
+package plugstead
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/registry/bundle"
+	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/registry/static"
+)
+
+// OpenSource opens a source of plugins by its name: the http or https address of a registry
+// or of a file server with a static tree; or the path, or the file:// address, of a static
+// tree, of a bundle, or of a folder of packed plugins. An empty text is no source and no
+// error; for an address that no source can have the error wraps client.ErrAddress. There is
+// nothing to close.
+func OpenSource(s string) (fetch.Source, error) {
+	if s == "" {
+		return nil, nil
+	}
+	path, ok, err := filePath(s)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return openLocal(path)
+	}
+	address, err := client.IsAddress(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case address:
+		return static.At(s)
+	}
+	return openLocal(s)
+}
+
+func openLocal(path string) (fetch.Source, error) {
+	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+		return bundle.Open(path)
+	}
+	if static.Is(path) {
+		return static.Open(path)
+	}
+	return fetch.OpenFolder(path)
+}
+
+// filePath returns the path that a file:// address names. ok is false for another text.
+func filePath(s string) (path string, ok bool, err error) {
+	if len(s) < 7 || !strings.EqualFold(s[:7], "file://") {
+		return "", false, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host != "" && u.Host != "localhost" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Path == "" {
+		return "", true, fmt.Errorf("%.200q: %w; a file is file:///PATH", s, client.ErrAddress)
+	}
+	path = u.Path
+	if runtime.GOOS == "windows" {
+		path = strings.TrimPrefix(path, "/") // of /C:/folder
+	}
+	return filepath.FromSlash(path), true, nil
+}
