@@ -11,6 +11,7 @@ import (
 
 	"github.com/plugstead/plugstead/internal/durable"
 	"github.com/plugstead/plugstead/internal/filelock"
+	"github.com/plugstead/plugstead/internal/private"
 	"github.com/plugstead/plugstead/manifest"
 )
 
@@ -21,7 +22,12 @@ var ErrBusy = filelock.ErrHeld
 // several processes.
 type Dir struct{ path string }
 
-// Open returns the installation folder at path, which it makes on the first change.
+// ErrNotPrivate says that others could change what is installed.
+var ErrNotPrivate = private.ErrNotPrivate
+
+// Open returns the installation folder at path, which it makes on the first change. The
+// error wraps [ErrNotPrivate] if the folder belongs to another user than this one or the
+// administrator, or others may write to it.
 func Open(path string) (*Dir, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -29,6 +35,9 @@ func Open(path string) (*Dir, error) {
 	}
 	if st, err := os.Stat(abs); err == nil && !st.IsDir() {
 		return nil, fmt.Errorf("installation folder %s: not a folder", abs)
+	}
+	if err := private.Trusted(abs); err != nil && !isMissing(err) {
+		return nil, fmt.Errorf("installation: %w", err)
 	}
 	return &Dir{abs}, nil
 }

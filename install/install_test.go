@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -371,5 +372,23 @@ func TestStrayFilesAreNoGenerations(t *testing.T) {
 	}
 	if g := commit(t, d, b, list, "second"); g.Number != 2 {
 		t.Fatalf("generation %d", g.Number)
+	}
+}
+
+// TestFolderOfOthers: what others can change is not loaded.
+func TestFolderOfOthers(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("folders inherit who may write")
+	}
+	d := open(t)
+	b, list := verified(t, "acme/a")
+	commit(t, d, b, list, "first")
+	for mode, good := range map[os.FileMode]bool{0o777: false, 0o757: false, 0o755: true, 0o700: true} {
+		if err := os.Chmod(d.Path(), mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := install.Open(d.Path()); (err == nil) != good || err != nil && !errors.Is(err, install.ErrNotPrivate) {
+			t.Errorf("%o: %v", mode, err)
+		}
 	}
 }

@@ -106,6 +106,7 @@ func evil(t *testing.T) *registrytest.Server {
 			fmt.Fprintf(w, `{"hits":[{"id":"acme/evil","version":"1.0.0","summary":"nice%s"}]}`, bad)
 			return
 		}
+		w.Header().Set(registry.HeaderRevision, "1")
 		io.WriteString(w, doc)
 	}))
 	t.Cleanup(s.Close)

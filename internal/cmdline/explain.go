@@ -76,6 +76,7 @@ var rules = []rule{
 	{update.ErrNeeded, "E0302", "uninstall those plugins too, in the same command"},
 	{update.ErrStale, "E0304", "run the command again"},
 	{install.ErrNoGeneration, "E0303", "%s history"},
+	{install.ErrNotPrivate, "E0308", "take write permission from others (chmod go-w), or name another folder with --dir"},
 	{update.ErrHeld, "E0307", "mend what kept it from starting, then run the command with --retry"},
 	{install.ErrTampered, "E0506", "%s verify --fix"},
 	{install.ErrBroken, "E0306", "%s history"},

@@ -20,6 +20,20 @@ func MkdirAll(dir string) error {
 	return Check(dir)
 }
 
+// Trusted is Check of a folder that may also belong to the administrator, and that the
+// user's own group may write to: who makes a folder with umask 002 means nobody else by
+// that.
+func Trusted(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("folder %s: %w: it is no folder", dir, ErrNotPrivate)
+	}
+	return trusted(dir, info)
+}
+
 // Check returns an error that wraps [ErrNotPrivate] if dir is no folder, is a symbolic
 // link, belongs to another user, or can be written by others. On Windows folders below
 // the profile of a user are private by inheritance, and only the kind of file is looked

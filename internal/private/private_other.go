@@ -4,4 +4,6 @@ package private
 
 import "io/fs"
 
+func trusted(string, fs.FileInfo) error { return nil }
+
 func check(string, fs.FileInfo) error { return nil }

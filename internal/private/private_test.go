@@ -62,3 +62,45 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+func TestTrusted(t *testing.T) {
+	root := t.TempDir()
+	if err := private.Trusted(filepath.Join(root, "nothing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	file := filepath.Join(root, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := private.Trusted(file); !errors.Is(err, private.ErrNotPrivate) {
+		t.Error(err)
+	}
+	for mode, good := range map[fs.FileMode]bool{0o700: true, 0o755: true, 0o775: true, 0o757: false, 0o777: false} {
+		dir := filepath.Join(root, mode.String())
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+		if err := private.Trusted(dir); (err == nil) != good || err != nil && !errors.Is(err, private.ErrNotPrivate) {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	for _, c := range []struct {
+		name     string
+		uid, gid int
+		mode     fs.FileMode
+	}{{"user", 4242, 0, 0o700}, {"group", 0, 4242, 0o775}} {
+		dir := filepath.Join(root, c.name)
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chown(dir, c.uid, c.gid), os.Chmod(dir, c.mode)); err != nil {
+			t.Fatal(err)
+		}
+		if err := private.Trusted(dir); !errors.Is(err, private.ErrNotPrivate) {
+			t.Errorf("of another %s: %v", c.name, err)
+		}
+	}
+}
