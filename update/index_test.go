@@ -71,10 +71,10 @@ func (s *slow) updater(t *testing.T, cache string) *update.Updater {
 // are needed, in levels.
 const (
 	asked, levels, perLevel = 103, 7, 8
-	versions                = 20
+	manyVersions            = 20
 )
 
-func (s *slow) publish(t *testing.T) []resolve.Wish {
+func (s *slow) publish(t *testing.T, versions int) []resolve.Wish {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(7, 5))
 	name := func(level, i int) manifest.ID { return manifest.ID(fmt.Sprintf("l%d/p%d", level, i)) }
@@ -156,7 +156,7 @@ func (d *depths) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, err
 // out side by side and few are needless.
 func TestIndexOverANetwork(t *testing.T) {
 	s := newSlow(t, func() time.Duration { return time.Millisecond })
-	wishes := s.publish(t)
+	wishes := s.publish(t, manyVersions)
 	u := s.updater(t, "")
 	d := &depths{Index: fetch.OpenIndex(t.Context(), u.Sources, fetch.IndexOptions{}), of: map[manifest.ID]int{}}
 	defer d.Close()
@@ -182,7 +182,7 @@ func TestIndexOverANetwork(t *testing.T) {
 // be used.
 func TestWarmIndex(t *testing.T) {
 	s := newSlow(t, func() time.Duration { return 0 })
-	c := update.Change{Install: s.publish(t)}
+	c := update.Change{Install: s.publish(t, manyVersions)}
 	cache := t.TempDir()
 	var first []byte
 	for _, x := range []struct {
@@ -212,7 +212,7 @@ func TestWarmIndex(t *testing.T) {
 // any time and come in any order, on one to eight processors, with a cache of any age.
 func TestLockIsIndependentOfTiming(t *testing.T) {
 	s := newSlow(t, func() time.Duration { return time.Duration(rand.IntN(3000)) * time.Microsecond })
-	c := update.Change{Install: s.publish(t), LockFile: filepath.Join(t.TempDir(), "plugins.lock")}
+	c := update.Change{Install: s.publish(t, 10), LockFile: filepath.Join(t.TempDir(), "plugins.lock")}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	runs := 100
 	if testing.Short() {
