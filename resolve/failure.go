@@ -319,10 +319,14 @@ func (p *plugin) name() string {
 }
 
 func (n *need) text() string {
-	if n.target == nil {
-		return anyOfText(n.anyOf)
+	switch {
+	case n.said != "":
+	case n.target == nil:
+		n.said = anyOfText(n.anyOf)
+	default:
+		n.said = Wish{ID: n.id, Range: n.rng}.String()
 	}
-	return Wish{ID: n.id, Range: n.rng}.String()
+	return n.said
 }
 
 // words says what is needed, for people.
