@@ -59,6 +59,7 @@ type need struct {
 	rng    version.Range
 	anyOf  []manifest.Need
 	fixed  pubgrub.Set // of a choice: states of target that break it
+	said   string      // see text
 
 	bad [2]pubgrub.Set // without and with pre-releases, made when first asked for
 }

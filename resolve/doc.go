@@ -12,7 +12,7 @@
 //
 // Where to look: problem.go has the question, solution.go the answer, admit.go who is
 // no candidate and why, compile.go documents made into sets, choice.go names that
-// several plugins offer, failure.go and explain.go the proof, suggest.go what would
-// help, order.go the order of starting. The search itself knows only numbers and is in
-// internal/pubgrub.
+// several plugins offer, failure.go, builder.go and explain.go the proof, suggest.go what
+// would help, order.go the order of starting. The search itself knows only numbers and
+// is in internal/pubgrub.
 package resolve

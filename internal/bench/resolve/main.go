@@ -82,7 +82,12 @@ func (t tools) run(data string) (err error) {
 		name   string
 		u      *universe
 		bundle int
-	}{{"synthetic_1000x10", synthetic(1000, 10), 50}, {"synthetic_10000x10", synthetic(10_000, 10), 500}, {"unsat_chain_60000", chain(300, 200), 1}} {
+	}{
+		{"single_wish_10000x10", synthetic(10_000, 10), 1},
+		{"synthetic_1000x10", synthetic(1000, 10), 50},
+		{"synthetic_10000x10", synthetic(10_000, 10), 500},
+		{"unsat_chain_60000", chain(300, 200), 1},
+	} {
 		r, err := t.compare(c.name, c.u, c.bundle, 1.0)
 		if err != nil {
 			return err

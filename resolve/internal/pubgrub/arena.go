@@ -1,6 +1,6 @@
 package pubgrub
 
-// arena hands out slices that all live until the next reset.
+// arena hands out slices that live until the next reset, or until they are given back.
 type arena[T any] struct {
 	chunk []T
 	next  int
@@ -14,6 +14,14 @@ func (a *arena[T]) take(n int) []T {
 	out := a.chunk[a.next : a.next+n : a.next+n]
 	a.next += n
 	return out
+}
+
+// give takes back what was handed out last. What lies in an earlier chunk waits for the
+// next reset.
+func (a *arena[T]) give(x []T) {
+	if from := a.next - len(x); from >= 0 && &a.chunk[from] == &x[0] {
+		a.next = from
+	}
 }
 
 // reset makes the latest, largest chunk free again. What was handed out is dead.

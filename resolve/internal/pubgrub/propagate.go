@@ -67,30 +67,11 @@ func (s *Solver) assertUnit(c int32) bool {
 
 func (s *Solver) exclude(t *Term, cause int32) {
 	cur := s.at[t.Package].domain
-	dom := s.newDomain(len(cur))
+	dom := Set(s.domains.take(len(cur)))
 	for i := range dom {
 		dom[i] = cur[i] &^ t.Set[i]
 	}
 	s.narrow(t.Package, dom, cause)
-}
-
-// newDomain returns a set of so many words with any content. Domains live as long as
-// their entry in trail and nothing else keeps them.
-func (s *Solver) newDomain(words int) Set {
-	if words < len(s.freed) {
-		if l := s.freed[words]; len(l) > 0 {
-			s.freed[words] = l[:len(l)-1]
-			return l[len(l)-1]
-		}
-	}
-	return s.words.take(words)
-}
-
-func (s *Solver) free(d Set) {
-	for len(d) >= len(s.freed) {
-		s.freed = append(s.freed, nil)
-	}
-	s.freed[len(d)] = append(s.freed[len(d)], d)
 }
 
 // visit looks at the clauses that watch p. It returns one whose terms all hold, or -1.
@@ -98,20 +79,22 @@ func (s *Solver) visit(p int32) int32 {
 	dom := s.at[p].domain
 	list := s.at[p].watches
 	kept := 0
-	for i, w := range list {
+	for i := range list {
+		w := &list[i]
 		if dom[w.word]&w.lacks != 0 || w.other >= 0 && s.at[w.other].domain[w.at]&w.meets == 0 {
-			list[kept] = w
+			list[kept] = *w
 			kept++
 			continue
 		}
-		c := &s.clauses[w.c]
+		id := w.c
+		c := &s.clauses[id]
 		own, other := 0, 1
 		if c.terms[0].Package != p {
 			own, other = 1, 0
 		}
 		if n := dom.outside(c.terms[own].Set); n >= 0 {
 			w.word, w.lacks = int32(n), ^c.terms[own].Set[n]
-		} else if s.moveWatch(c, own, w.c) {
+		} else if s.moveWatch(c, own, id) {
 			continue
 		} else {
 			t := &c.terms[other]
@@ -121,13 +104,13 @@ func (s *Solver) visit(p int32) int32 {
 				kept += copy(list[kept:], list[i:])
 				s.at[p].watches = list[:kept]
 				s.enqueue(p)
-				return w.c
+				return id
 			default:
-				s.exclude(t, w.c)
+				s.exclude(t, id)
 			}
 			w.remember(t)
 		}
-		list[kept] = w
+		list[kept] = *w
 		kept++
 	}
 	s.at[p].watches = list[:kept]
@@ -175,7 +158,7 @@ func (s *Solver) backtrack(l int32) {
 		} else if len(s.clauses[e.cause].terms) == 1 {
 			s.again = append(s.again, e.cause)
 		}
-		s.free(e.dom)
+		s.domains.give(e.dom)
 		s.trail = s.trail[:len(s.trail)-1]
 	}
 	s.level = l

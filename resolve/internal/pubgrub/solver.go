@@ -47,10 +47,10 @@ type Solver struct {
 	steps   []link // how the clause under analysis came about
 	final   []link // how the empty clause came about
 
-	words arena[uint64]
-	freed [][]Set // domains that came free, by their length
-	terms arena[Term]
-	links arena[link]
+	domains arena[uint64] // given back in the order of trail
+	words   arena[uint64]
+	terms   arena[Term]
+	links   arena[link]
 }
 
 // place is what a solve knows of one package.
@@ -162,9 +162,7 @@ func (s *Solver) reset() {
 	s.clauses = s.clauses[:0]
 	s.level, s.stats = 0, Stats{}
 	s.run++
-	for i := range s.freed {
-		s.freed[i] = s.freed[i][:0]
-	}
+	s.domains.reset()
 	s.words.reset()
 	s.terms.reset()
 	s.links.reset()
@@ -286,7 +284,7 @@ func (s *Solver) decide(p int32) error {
 		s.want(p)
 		return nil
 	}
-	one := s.newDomain(len(k.Base))
+	one := Set(s.domains.take(len(k.Base)))
 	clear(one)
 	one.Add(v)
 	s.level++
