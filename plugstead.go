@@ -44,7 +44,8 @@ type Options struct {
 	Version string // semantic version of the application
 	Dir     string // installation folder; default DefaultDir(App)
 
-	// Registry is the address of a registry or the path of a folder of packed plugins.
+	// Registry names where plugins come from, as [OpenSource] takes it: the address of a
+	// registry, or the path of a folder or a bundle.
 	// Default: the environment variable PLUGSTEAD_REGISTRY. With neither, and no
 	// Sources, installed plugins run and nothing can be installed.
 	Registry string

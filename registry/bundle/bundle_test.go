@@ -396,30 +396,3 @@ func TestBundleThatIsReplacedMeanwhile(t *testing.T) {
 		t.Errorf("%v was read from another file", maps.Keys(set.Documents()))
 	}
 }
-
-func FuzzOpen(f *testing.F) {
-	f.Add(read(f, vector))
-	f.Add(archive(f, layout, ix, available))
-	f.Add(archive(f, layout, ix, available, file("index/v1/a/a", "x")))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		path := save(t, in)
-		b, err := bundle.Open(path)
-		if err != nil {
-			if !errors.Is(err, bundle.ErrBundle) {
-				t.Fatal(err)
-			}
-			return
-		}
-		set, err := mirror.Select(t.Context(), b, mirror.Selection{})
-		if err != nil {
-			return
-		}
-		out := filepath.Join(t.TempDir(), "again")
-		if _, err := bundle.Write(t.Context(), set, out); err != nil {
-			return
-		}
-		if _, err := bundle.Open(out); err != nil {
-			t.Fatalf("what was written cannot be read: %v", err)
-		}
-	})
-}

@@ -82,11 +82,12 @@ func wishes(t *testing.T, list ...string) []resolve.Wish {
 func text(s *mirror.Set) string {
 	var out []string
 	for _, it := range s.Items {
-		line := strings.TrimPrefix(string(it.ID), "acme/")
+		var line strings.Builder
+		line.WriteString(strings.TrimPrefix(string(it.ID), "acme/"))
 		for _, r := range it.Releases {
-			line += " " + r.Version.String()
+			line.WriteString(" " + r.Version.String())
 		}
-		out = append(out, line)
+		out = append(out, line.String())
 	}
 	return strings.Join(out, " | ")
 }

@@ -45,6 +45,9 @@ func (r remote) holds(ctx context.Context, id manifest.ID, v version.Version, d 
 }
 
 func openFolderPlace(dir string) (place, error) {
+	if st, err := os.Stat(dir); err == nil && !st.IsDir() { // a bundle, for example
+		return nil, fmt.Errorf("%s: %w", dir, disk.ErrNotLayout)
+	}
 	s, err := disk.Open(dir)
 	return folder{s}, err
 }

@@ -1,0 +1,79 @@
+package plugstead_test
+
+import (
+	"errors"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/plugstead/plugstead"
+	"github.com/plugstead/plugstead/internal/plugintest"
+	"github.com/plugstead/plugstead/registry/bundle"
+	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/registry/mirror"
+	"github.com/plugstead/plugstead/store/disk"
+)
+
+func TestOpenSource(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	packed, err := disk.Open(at("packed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Push(t, packed, plugintest.Pack(t, "acme/a", "1.0.0"))
+	from, err := plugstead.OpenSource(at("packed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := mirror.Select(t.Context(), from, mirror.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bundle.Write(t.Context(), set, at("one file")); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]string{"packed": "folder", "one file": "bundle"}
+	if runtime.GOOS != "windows" {
+		if _, err := mirror.ToTree(t.Context(), set, at("tree")); err != nil {
+			t.Fatal(err)
+		}
+		kinds["tree"] = "static"
+	}
+	for name, kind := range kinds {
+		path := filepath.ToSlash(at(name))
+		address := "file:///" + strings.TrimPrefix(strings.ReplaceAll(path, " ", "%20"), "/")
+		for _, s := range []string{at(name), address, strings.Replace(address, "file:///", "FILE://localhost/", 1)} {
+			src, err := plugstead.OpenSource(s)
+			if err != nil {
+				t.Errorf("%s: %v", s, err)
+				continue
+			}
+			if src.Identity() != kind+":"+path {
+				t.Errorf("%s is %s", s, src.Identity())
+			}
+			if p, err := src.Plugin(t.Context(), "acme/a"); err != nil || len(p.Releases) != 1 {
+				t.Errorf("%s: %v", s, err)
+			}
+		}
+	}
+}
+
+func TestOpenSourceRefuses(t *testing.T) {
+	for _, s := range []string{"file://elsewhere/x", "file://", "file:///x?y", "file:///x#y", "file://user@localhost/x", "file:///%zz", "ftp://x", "https://"} {
+		if _, err := plugstead.OpenSource(s); !errors.Is(err, client.ErrAddress) {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	if _, err := plugstead.OpenSource(filepath.Join(t.TempDir(), "missing")); !errors.Is(err, disk.ErrNotLayout) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	if src, err := plugstead.OpenSource(""); src != nil || err != nil {
+		t.Errorf("no text: %v, %v", src, err)
+	}
+	src, err := plugstead.OpenSource("https://plugins.example.org/")
+	if err != nil || src.Identity() != "https://plugins.example.org" {
+		t.Errorf("an address: %v, %v", src, err)
+	}
+}
