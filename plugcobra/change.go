@@ -22,6 +22,7 @@ type changeResult struct {
 	Generation int           `json:"generation"`
 	Lines      []update.Line `json:"lines"`
 	Seconds    float64       `json:"seconds"`
+	fetchSum
 }
 
 // change plans and, unless it is a dry run, applies.
@@ -41,18 +42,22 @@ func (u user) run(c *cobra.Command, h *plugstead.Host, flags *changeFlags, args 
 	if err != nil {
 		return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
 	}
+	show := watch(c)
+	defer show.end()
+	ch.Events = show.events()
 	p, g, err := carryOut(c, h, ch, flags)
 	if err != nil {
 		return cmdline.Outcome{}, err
 	}
-	return changed(c, p, g, flags, begin), nil
+	return changed(c, p, g, flags, begin, show), nil
 }
 
 // changed shows a change that was carried out, or only planned.
-func changed(c *cobra.Command, p *plugstead.Plan, g *plugstead.Generation, flags *changeFlags, begin time.Time) cmdline.Outcome {
-	r := changeResult{Lines: append([]update.Line{}, p.Changes()...), Seconds: time.Since(begin).Seconds()}
+func changed(c *cobra.Command, p *plugstead.Plan, g *plugstead.Generation, flags *changeFlags, begin time.Time, show *progress) cmdline.Outcome {
+	r := changeResult{Lines: append([]update.Line{}, p.Changes()...), Seconds: time.Since(begin).Seconds(), fetchSum: show.summary()}
 	if g != nil {
 		r.Generation = g.Number
+		show.changed(r.Lines)
 	}
 	return cmdline.Outcome{
 		Result: r, Changed: g != nil && !p.Empty(), Text: func(w io.Writer) {
@@ -84,10 +89,13 @@ func showChange(w io.Writer, undo string, r changeResult, dryRun bool) {
 		fmt.Fprintln(w, "dry run: nothing was changed")
 		return
 	}
-	fmt.Fprintf(w, "generation %d in %.1f s; undo with: %s\n", r.Generation, r.Seconds, undo)
+	came := r.fetchSum.String()
+	if came != "" {
+		came = ": " + came
+	}
+	fmt.Fprintf(w, "generation %d in %.1f s%s; undo with: %s\n", r.Generation, r.Seconds, came, undo)
 }
 
-// showLines shows what happens to plugins, or would.
 // showChanges shows the lines of a change that is one of requests at least.
 func showChanges(w io.Writer, lines []update.Line, would bool) {
 	if len(lines) == 0 {
@@ -97,6 +105,7 @@ func showChanges(w io.Writer, lines []update.Line, would bool) {
 	showLines(w, lines, would)
 }
 
+// showLines shows what happens to plugins, or would.
 func showLines(w io.Writer, lines []update.Line, would bool) {
 	table(w, "", func(add func(...any)) {
 		for _, l := range lines {
@@ -235,6 +244,9 @@ func (u user) rollback() *cobra.Command {
 		Long: "Go back to the set of plugins before the last change, or to a generation that history lists. Needs no network.\n\nEffect: changes the installed set.",
 		Args: cmdline.Args(cobra.NoArgs),
 		RunE: u.with(func(c *cobra.Command, _ []string, h *plugstead.Host) (cmdline.Outcome, error) {
+			show := watch(c)
+			defer show.end()
+			show.step("switch")
 			g, err := h.Rollback(c.Context(), to)
 			if err != nil {
 				return cmdline.Outcome{}, err

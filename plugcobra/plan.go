@@ -102,12 +102,14 @@ func (u user) apply() *cobra.Command {
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
-			p.Offline, p.Retry = f.offline, f.retry
+			show := watch(c)
+			defer show.end()
+			p.Offline, p.Retry, p.Events = f.offline, f.retry, show.events()
 			g, err := h.ApplyWithin(c.Context(), p, f.wait)
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
-			return changed(c, p, g, &f, begin), nil
+			return changed(c, p, g, &f, begin, show), nil
 		}),
 	}
 	c.Flags().DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for another process that changes plugins")

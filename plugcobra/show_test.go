@@ -39,13 +39,13 @@ func TestJSONOfEveryVerb(t *testing.T) {
 		{"outdated", "false", `[]`},
 		{"search nothing", "false", `[]`},
 		{"search --limit 1", "false", `[{"id":"acme/a","version":"1.1.0","summary":"The acme/a plugin"}]`},
-		{"install acme/a@=1.0.0 --dry-run", "false", `{"generation":0,"lines":[{"do":"install","id":"acme/a","to":"1.0.0","runtime":"wasm","size":SIZE,"because":["you"]}],"seconds":0}`},
-		{"install acme/a@=1.0.0", "true", `{"generation":1,"lines":[{"do":"install","id":"acme/a","to":"1.0.0","runtime":"wasm","size":SIZE,"because":["you"]}],"seconds":0}`},
+		{"install acme/a@=1.0.0 --dry-run", "false", `{"generation":0,"lines":[{"do":"install","id":"acme/a","to":"1.0.0","runtime":"wasm","size":SIZE,"because":["you"]}],"seconds":0,"fetched":0,"cached":0,"bytes":0}`},
+		{"install acme/a@=1.0.0", "true", `{"generation":1,"lines":[{"do":"install","id":"acme/a","to":"1.0.0","runtime":"wasm","size":SIZE,"because":["you"]}],"seconds":0,"fetched":1,"cached":0,"bytes":SIZE}`},
 		{"list", "false", `{"generation":1,"plugins":[{"id":"acme/a","version":"1.0.0","runtime":"wasm","requested":true,"because":["you"],"source":"URL"}]}`},
 		{"info acme/a", "false", `{"id":"acme/a","summary":"The acme/a plugin","license":"MIT","installed":"1.0.0","latest":"1.1.0","provides":[{"id":"acme.dev/greeter","major":1,"minor":0}],"requires":[],"host":{"myapp":"^1"},"capabilities":[],"versions":[{"version":"1.1.0","runtimes":["wasm wasip1/wasm"]},{"version":"1.0.0","runtimes":["wasm wasip1/wasm"]}]}`},
 		{"rollback --to 1", "true", `{"from":1,"generation":2}`},
-		{"uninstall acme/a", "true", `{"generation":3,"lines":[{"do":"remove","id":"acme/a","from":"1.0.0"}],"seconds":0}`},
-		{"update", "false", `{"generation":3,"lines":[],"seconds":0}`},
+		{"uninstall acme/a", "true", `{"generation":3,"lines":[{"do":"remove","id":"acme/a","from":"1.0.0"}],"seconds":0,"fetched":0,"cached":0,"bytes":0}`},
+		{"update", "false", `{"generation":3,"lines":[],"seconds":0,"fetched":0,"cached":0,"bytes":0}`},
 	} {
 		out, err := run("plugin " + c.args + " --json")
 		var x struct {
@@ -81,8 +81,8 @@ func settle(x any) {
 	case map[string]any:
 		for k, v := range x {
 			switch k {
-			case "size":
-				x[k] = 1.0
+			case "size", "bytes":
+				x[k] = min(v.(float64), 1)
 			case "seconds":
 				x[k] = 0.0
 			default:
@@ -104,6 +104,10 @@ func evil(t *testing.T) *registrytest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/v1/search") {
 			fmt.Fprintf(w, `{"hits":[{"id":"acme/evil","version":"1.0.0","summary":"nice%s"}]}`, bad)
+			return
+		}
+		if r.URL.Path != "/index/v1/acme/evil" {
+			http.NotFound(w, r)
 			return
 		}
 		w.Header().Set(registry.HeaderRevision, "1")

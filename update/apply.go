@@ -19,12 +19,6 @@ import (
 	"github.com/plugstead/plugstead/verify"
 )
 
-func (u *Updater) step(name string) {
-	if u.Events.Step != nil {
-		u.Events.Step(name)
-	}
-}
-
 // Apply carries out a plan: it fetches, verifies, unpacks and prepares what is new,
 // then switches the installed set at one instant, then swaps the running plugins.
 // On an error before the switch the old set stays; if a plugin does not start
@@ -199,7 +193,8 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 	if err := p.checkHeld(); err != nil {
 		return nil, err
 	}
-	u.step("fetch")
+	tell := u.Events.and(p.Events)
+	tell.begins("fetch")
 	var wanted []resolve.Choice
 	for _, c := range p.solution.Choices {
 		if r, ok := p.base.Find(c.ID); !ok || !p.unchanged(c, r) {
@@ -208,19 +203,19 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 	}
 	arrived := arrivals{u: u, tx: tx, verified: map[manifest.ID]verify.Verified{}}
 	fetched, err := fetch.Fetch(ctx, u.Sources, st, wanted, fetch.Options{
-		Have: u.Dir.HasTree, Each: arrived.take, Offline: p.Offline || u.Index.Offline, Events: u.Events.Fetch,
+		Have: u.Dir.HasTree, Each: arrived.take, Offline: p.Offline || u.Index.Offline, Events: tell.Fetch,
 	})
 	if err != nil {
 		return nil, err
 	}
-	u.step("install")
+	tell.begins("install")
 	if err := u.add(ctx, tx, st, p, arrived.verified); err != nil {
 		return nil, err
 	}
 	for _, c := range wanted {
 		tx.Free(c.Release.Digest)
 	}
-	u.step("switch")
+	tell.begins("switch")
 	g, err := tx.Commit(p.Lock, p.why)
 	if err != nil {
 		return nil, err

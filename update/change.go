@@ -42,6 +42,9 @@ type Change struct {
 	// Offline asks no source across a network: documents come from the cache, however
 	// old, and artifacts must be in the store. What is missing is fetch.ErrOffline.
 	Offline bool
+	// Events tell what goes on in this change, besides those of the updater, which are told
+	// first.
+	Events Events
 }
 
 // String says what c is, for the history.

@@ -110,6 +110,7 @@ type Plan struct {
 	Lock      resolve.Lock   // the lock after the change
 	Offline   bool           // carry it out without a network, or fail with fetch.ErrOffline
 	Retry     bool           // install what is held back, too
+	Events    Events         // besides those of the updater
 	base      *install.Generation
 	solution  *resolve.Solution
 	order     []resolve.Choice // of starting
@@ -164,7 +165,7 @@ func (u *Updater) plan(ctx context.Context, ix index.Index, c Change) (*Plan, er
 	if err := check(from, c); err != nil {
 		return nil, err
 	}
-	p := &Plan{base: g, why: c.String(), whole: u.Dir.HasTree, Requests: c.requests(from), Offline: c.Offline, Retry: c.Retry}
+	p := &Plan{base: g, why: c.String(), whole: u.Dir.HasTree, Requests: c.requests(from), Offline: c.Offline, Retry: c.Retry, Events: c.Events}
 	if c.Frozen {
 		err = u.frozen(p, from)
 	} else {
@@ -214,7 +215,7 @@ func (u *Updater) problem(g *install.Generation, from *resolve.Lock, c Change) r
 
 // solve resolves a change and makes the lock of the answer.
 func (u *Updater) solve(ctx context.Context, ix index.Index, p *Plan, from *resolve.Lock, c Change) (err error) {
-	u.step("resolve")
+	u.Events.and(c.Events).begins("resolve")
 	question := u.problem(p.base, from, c)
 	if p.solution, err = resolve.Solve(ctx, ix, question); err != nil {
 		return err

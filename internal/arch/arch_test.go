@@ -30,16 +30,19 @@ var above = []string{"registry", "", "plugcobra"}
 // foreign lists the modules from outside that a package may import, tests apart.
 // What is not listed may import the standard library only. A prefix ends in /.
 var foreign = map[string][]string{
-	"contract":          {"github.com/fxamacker/cbor/"},
-	"internal/guest":    {"github.com/fxamacker/cbor/"},
-	"manifest":          {"go.yaml.in/yaml/"},
-	"fetch":             {"golang.org/x/sync/"},
-	"load/wasm":         {"github.com/tetratelabs/wazero"},
-	"load/process":      {"golang.org/x/sys/"},
-	"internal/frame":    {"golang.org/x/sys/"},
-	"internal/filelock": {"github.com/gofrs/flock"},
-	"internal/cmdline":  {"github.com/spf13/cobra"},
-	"plugcobra":         {"github.com/spf13/cobra"},
+	"contract":                       {"github.com/fxamacker/cbor/"},
+	"internal/guest":                 {"github.com/fxamacker/cbor/"},
+	"manifest":                       {"go.yaml.in/yaml/"},
+	"fetch":                          {"golang.org/x/sync/"},
+	"load/wasm":                      {"github.com/tetratelabs/wazero"},
+	"load/process":                   {"golang.org/x/sys/"},
+	"internal/frame":                 {"golang.org/x/sys/"},
+	"internal/filelock":              {"github.com/gofrs/flock"},
+	"internal/terminal":              {"golang.org/x/sys/"},
+	"internal/terminal/terminaltest": {"golang.org/x/sys/"},
+	"internal/diskspace":             {"golang.org/x/sys/"},
+	"internal/cmdline":               {"github.com/spf13/cobra"},
+	"plugcobra":                      {"github.com/spf13/cobra"},
 }
 
 // pkg is one package of the root module.

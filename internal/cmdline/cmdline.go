@@ -3,7 +3,8 @@
 // how an error is explained.
 //
 // Results go to standard output, everything else to standard error. With --json
-// exactly one JSON document goes to standard output, also for an error.
+// exactly one JSON document goes to standard output, also for an error; with
+// --json=events it is the last of several, one a line.
 package cmdline
 
 import (
@@ -32,6 +33,7 @@ type Outcome struct {
 
 // document is what --json prints.
 type document struct {
+	Event   string     `json:"event,omitempty"` // "result", with --json=events
 	Schema  string     `json:"schema"`
 	Command string     `json:"command"`
 	OK      bool       `json:"ok"`
@@ -54,16 +56,6 @@ type Exit int
 // Error names the code.
 func (e Exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
-// JSONFlag adds --json to a command and those below it.
-func JSONFlag(c *cobra.Command) {
-	c.PersistentFlags().Bool("json", false, "print one JSON document")
-}
-
-func wantsJSON(c *cobra.Command) bool {
-	on, err := c.Flags().GetBool("json")
-	return err == nil && on
-}
-
 // Run makes the RunE of a command.
 func Run(f func(c *cobra.Command, args []string) (Outcome, error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
@@ -71,7 +63,7 @@ func Run(f func(c *cobra.Command, args []string) (Outcome, error)) func(*cobra.C
 		if err != nil {
 			return Fail(c, err)
 		}
-		if wantsJSON(c) {
+		if FormOf(c) != Text {
 			err = show(c, document{OK: true, Changed: o.Changed, Result: o.Result})
 		} else if o.Text != nil {
 			w := &writer{to: c.OutOrStdout()}
@@ -106,7 +98,7 @@ func Fail(c *cobra.Command, err error) error {
 	if words, ok := strings.CutPrefix(e.Hint, Program(c)+" "); ok && e.Code != "E0001" && e.Code != "E0002" {
 		e.Hint = Again(c, words)
 	}
-	if !wantsJSON(c) {
+	if FormOf(c) == Text {
 		return e
 	}
 	d := document{Error: &errorJSON{Code: e.Code, Message: e.What(), Hint: e.Hint}}
@@ -121,6 +113,10 @@ func Fail(c *cobra.Command, err error) error {
 
 func show(c *cobra.Command, d document) error {
 	d.Schema, d.Command = Schema, c.Name()
+	if FormOf(c) == Events {
+		d.Event = "result"
+		return Emit(c, d)
+	}
 	e := json.NewEncoder(c.OutOrStdout())
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
