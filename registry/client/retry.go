@@ -72,7 +72,7 @@ func broken(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	if errors.Is(err, ErrProtocol) {
+	if errors.Is(err, ErrProtocol) || errors.Is(err, ErrUnauthorized) {
 		return err
 	}
 	unreachable := fmt.Errorf("%w: %w", ErrUnreachable, err)
