@@ -52,7 +52,7 @@ type download struct {
 // before it ended.
 func (w *download) run(ctx context.Context, b artifact.Blobs) error {
 	var failed MirrorsError
-	list := mirrorsOf(b)
+	list := mirrorsOf(b).list
 	for _, m := range list {
 		err := w.from(ctx, m.blobs)
 		if here, ok := errors.AsType[hereError](err); ok {
@@ -76,6 +76,7 @@ func (w *download) from(ctx context.Context, b artifact.Blobs) error {
 			err = w.to.finish(ctx)
 		}
 		wrong := errors.Is(err, artifact.ErrDigest)
+		again = again && (!wrong || w.to.size() > best) // a short answer that brought nothing stays short
 		if again && w.to.size()-best >= progressPerTry {
 			failures = 0
 		}

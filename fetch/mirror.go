@@ -27,6 +27,9 @@ type Mirrored struct {
 	// Sources are asked in this order. Origin is asked only if it is one of them. At least
 	// one.
 	Sources []Source
+	// Retry says how a blob that is opened by hand goes on after it broke off. A fetch has
+	// its own.
+	Retry Retry
 }
 
 var (
@@ -102,7 +105,11 @@ func (m Mirrored) Document(ctx context.Context, id manifest.ID, tag string) (a A
 
 func documentOf(ctx context.Context, s Source, id manifest.ID, tag string) (Answer, error) {
 	if r, ok := s.(Remote); ok {
-		return r.Document(ctx, id, tag)
+		a, err := r.Document(ctx, id, tag)
+		if err == nil && !a.Unchanged {
+			_, err = index.Parse(id, a.Bytes) // the page of a hotel is no answer
+		}
+		return a, err
 	}
 	p, err := s.Plugin(ctx, id)
 	if err != nil {
@@ -170,9 +177,9 @@ func (m Mirrored) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit
 
 // Blobs implements [Source].
 func (m Mirrored) Blobs(id manifest.ID) artifact.Blobs {
-	var out mirrors
+	out := mirrors{retry: m.Retry}
 	for _, s := range m.Sources {
-		out = append(out, mirror{s.Identity(), s.Blobs(id)})
+		out.list = append(out.list, mirror{s.Identity(), s.Blobs(id)})
 	}
 	return out
 }
@@ -184,14 +191,17 @@ type mirror struct {
 }
 
 // mirrors are asked in order.
-type mirrors []mirror
+type mirrors struct {
+	list  []mirror
+	retry Retry
+}
 
 // mirrorsOf returns the places that b stands for.
 func mirrorsOf(b artifact.Blobs) mirrors {
 	if m, ok := b.(mirrors); ok {
 		return m
 	}
-	return mirrors{{"", b}}
+	return mirrors{list: []mirror{{"", b}}}
 }
 
 // Open implements artifact.Blobs. Small blobs are read and checked first, so that the
@@ -203,16 +213,16 @@ func (m mirrors) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser
 	}
 	if d.Size <= artifact.MaxManifest {
 		buf := newBuffer(d)
-		w := download{d: d, to: buf}
+		w := download{d: d, to: buf, retry: m.retry}
 		if err := w.run(ctx, m); err != nil {
 			return nil, err
 		}
 		return io.NopCloser(bytes.NewReader(buf.b)), nil
 	}
 	var failed MirrorsError
-	for _, x := range m {
+	for _, x := range m.list {
 		r, err := x.blobs.Open(ctx, d)
-		if err == nil || ctx.Err() != nil || len(m) == 1 {
+		if err == nil || ctx.Err() != nil || len(m.list) == 1 {
 			return r, err
 		}
 		failed = append(failed, MirrorFailure{x.name, err})

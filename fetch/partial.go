@@ -16,12 +16,14 @@ import (
 	"github.com/plugstead/plugstead/store"
 )
 
+// PartialAge is how long nobody wrote to an unfinished file when it is removed.
+const PartialAge = 7 * 24 * time.Hour
+
 // The folder of unfinished files in a store, as docs/spec/installation.md describes.
 const (
 	partialFolder = "partial"
-	partialGuard  = ".lock"            // held for an instant, to take or remove another lock
-	partialLock   = ".lock"            // behind the digits of a digest
-	PartialAge    = 7 * 24 * time.Hour // after which an unfinished file is removed
+	partialGuard  = ".lock" // held for an instant, to take or remove another lock
+	partialLock   = ".lock" // behind the digits of a digest
 )
 
 // lockPoll is how often a waiting process looks whether a lock is free.

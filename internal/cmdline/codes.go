@@ -66,6 +66,7 @@ var Codes = map[Code]struct {
 	"E0411": {ExitUsage, "the source cannot list all its plugins"},
 	"E0412": {ExitFailure, "nothing of the plugin can be copied"},
 	"E0413": {ExitNetwork, "the registry asks to come back later"},
+	"E0414": {ExitLogin, "the registry wants to know who reads"},
 	"E0501": {ExitRefused, "downloaded bytes do not match their digest"},
 	"E0502": {ExitRefused, "artifact and index disagree"},
 	"E0503": {ExitRefused, "the package holds files that may not be unpacked"},

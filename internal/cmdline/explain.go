@@ -85,6 +85,7 @@ var rules = []rule{
 	{fetch.ErrOffline, "E0408", "run the command once without --offline"},
 	{fetch.ErrTooMuch, "E0209", "ask for fewer plugins at a time, or for exact versions"},
 	{client.ErrAddress, "E0001", "write http:// or https:// before the host; for a folder write its path, with ./ before it"},
+	{client.ErrLogin, "E0414", "docker login, with the host named above; or write the credentials to ~/.docker/config.json by hand"},
 	{client.ErrUnauthorized, "E0403", "set PLUGSTEAD_TOKEN to a token of this registry"},
 	{registry.ErrBound, "E0404", "raise the version in plugin.yaml: published versions never change"},
 	{verify.ErrMismatch, "E0502", "report this to the operator of the registry; nothing was installed"},

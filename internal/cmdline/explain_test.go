@@ -59,6 +59,7 @@ func TestEveryClassOfErrors(t *testing.T) {
 		{fetch.ErrNoSource, "E0401", 2, "set PLUGSTEAD_REGISTRY"},
 		{client.ErrUnreachable, "E0402", 6, "check the address"},
 		{&client.LaterError{At: time.Now(), Err: client.ErrUnreachable}, "E0413", 6, "try again after 2"},
+		{fmt.Errorf("%w: %w", client.ErrUnauthorized, client.ErrLogin), "E0414", 4, "docker login"},
 		{client.ErrUnauthorized, "E0403", 4, "set PLUGSTEAD_TOKEN"},
 		{registry.ErrBound, "E0404", 1, "raise the version"},
 		{&registry.Error{Code: registry.CodePluginInvalid, Detail: "x"}, "E0405", 1, ""},

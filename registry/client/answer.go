@@ -45,7 +45,7 @@ func (c *Client) get(r *http.Request, limit int64, want ...int) (res *http.Respo
 // once is do without a second try.
 func (c *Client) once(r *http.Request, want []int) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(r.Context())
-	res, err := c.http.Do(r.WithContext(ctx))
+	res, err := c.send(r.Clone(ctx))
 	if err != nil {
 		cancel()
 		return nil, broken(r.Context(), err)

@@ -44,6 +44,7 @@ type Client struct {
 	http  *http.Client
 	retry fetch.Retry
 	stall time.Duration
+	login *login // nil: nobody
 }
 
 var (
@@ -54,6 +55,10 @@ var (
 // Options are the optional properties of a client.
 type Options struct {
 	Token string // for publishing; sent to this registry only
+	// Credentials are asked who this user is when the registry answers a read with 401. They
+	// go to this registry only, by https or on this machine, and are kept in memory. Nil:
+	// reading is anonymous.
+	Credentials Credentials
 	// HTTP makes the requests. It is copied; its CheckRedirect is asked after that of
 	// the client. Default: one with time limits on connecting and headers, none on
 	// bodies, and the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name.
@@ -78,6 +83,9 @@ func New(address string, o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{base: u, token: o.Token, retry: o.Retry, stall: cmp.Or(o.Stall, DefaultStall)}
+	if o.Credentials != nil {
+		c.login = newLogin(o.Credentials)
+	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Transport: transport()}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,9 @@ import (
 const envChild = "PLUGSTEAD_TEST_CLIENT_OF"
 
 func TestMain(m *testing.M) {
+	if name, ok := strings.CutPrefix(filepath.Base(os.Args[0]), "docker-credential-"); ok {
+		os.Exit(helper(strings.TrimSuffix(name, ".exe")))
+	}
 	address := os.Getenv(envChild)
 	if address == "" {
 		os.Exit(m.Run())

@@ -13,7 +13,8 @@ type redirects struct {
 
 // check refuses redirects that leave TLS, long chains, and those that would carry
 // a token or what is being published to another origin. The standard library drops
-// the token for another host only: another port or scheme would get it.
+// the token for another host only: another port or scheme would get it. A reader is
+// anonymous at another origin.
 func (c redirects) check(r *http.Request, via []*http.Request) error {
 	first := via[0]
 	switch {
@@ -23,6 +24,9 @@ func (c redirects) check(r *http.Request, via []*http.Request) error {
 		return fmt.Errorf("%w: redirect from https to http refused", ErrProtocol)
 	case !reads(first.Method) && !sameOrigin(first.URL, r.URL):
 		return fmt.Errorf("%w: redirect of a change to another host refused: %.200q", ErrProtocol, r.URL.Scheme+"://"+r.URL.Host)
+	}
+	if !sameOrigin(first.URL, r.URL) {
+		r.Header.Del("Authorization") // of the reader
 	}
 	if c.next != nil {
 		return c.next(r, via)

@@ -72,7 +72,7 @@ func broken(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	if errors.Is(err, ErrProtocol) {
+	if errors.Is(err, ErrProtocol) || errors.Is(err, ErrUnauthorized) {
 		return err
 	}
 	unreachable := fmt.Errorf("%w: %w", ErrUnreachable, err)
@@ -104,8 +104,10 @@ func mayPass(status int) bool {
 // What is neither, and a time that is over, count as none.
 func retryAfter(h string, now time.Time) time.Duration {
 	const longest = 100 * 365 * 24 * time.Hour
-	h = strings.TrimSpace(h)
-	if h == "" || len(h) > 64 {
+	if len(h) > 64 {
+		return 0
+	}
+	if h = strings.TrimSpace(h); h == "" {
 		return 0
 	}
 	if strings.Trim(h, "0123456789") == "" {

@@ -38,10 +38,11 @@ var (
 	_ index.Searcher = (*Server)(nil)
 )
 
-// At returns what answers at an http or https address, or client.ErrAddress. It touches no
+// At returns what answers at an http or https address, or client.ErrAddress. A registry that
+// wants to know who reads gets the credentials of client.Docker. It touches no
 // network.
 func At(address string) (*Server, error) {
-	c, err := client.New(address, client.Options{})
+	c, err := client.New(address, client.Options{Credentials: client.Docker{}})
 	if err != nil {
 		return nil, err
 	}
