@@ -12,6 +12,7 @@ import (
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
 	"github.com/plugstead/plugstead/registry/mirror"
+	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/store/disk"
 )
 
@@ -36,7 +37,7 @@ func TestOpenSource(t *testing.T) {
 	}
 	kinds := map[string]string{"packed": "folder", "one file": "bundle"}
 	if runtime.GOOS != "windows" {
-		if _, err := mirror.ToTree(t.Context(), set, at("tree")); err != nil {
+		if _, err := static.Copy(t.Context(), set, at("tree")); err != nil {
 			t.Fatal(err)
 		}
 		kinds["tree"] = "static"

@@ -23,6 +23,7 @@ import (
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/mirror"
 	"github.com/plugstead/plugstead/registry/registrytest"
+	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/store"
 	"github.com/plugstead/plugstead/store/disk"
@@ -179,7 +180,7 @@ func TestSameBytes(t *testing.T) {
 		t.Errorf("report %+v", rep)
 	}
 	tree := filepath.Join(dir, "tree")
-	if _, err := mirror.ToTree(t.Context(), selected(t, open(t, one)), tree); err != nil {
+	if _, err := static.Copy(t.Context(), selected(t, open(t, one)), tree); err != nil {
 		t.Fatal(err)
 	}
 	src := open(t, one)

@@ -243,7 +243,7 @@ func copyTo(t *testing.T, from fetch.Source, dir string, list ...string) mirror.
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := mirror.ToTree(t.Context(), set, dir)
+	rep, err := static.Copy(t.Context(), set, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

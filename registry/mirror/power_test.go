@@ -42,7 +42,7 @@ func record(t *testing.T, from fetch.Source, dir string) []durable.Step {
 	}
 	var r simdisk.Recorder
 	defer durable.Hook(r.Step)()
-	if _, err := mirror.ToTree(t.Context(), set, dir); err != nil {
+	if _, err := static.Copy(t.Context(), set, dir); err != nil {
 		t.Fatal(err)
 	}
 	return r.Steps

@@ -2,14 +2,13 @@ package mirror
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
 
 	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
-	"github.com/plugstead/plugstead/registry/static"
 )
 
 // copiers is how many releases are copied at one time.
@@ -41,16 +40,24 @@ func (s *Set) Count() Report {
 	return r
 }
 
-// ToTree adds s to the static tree in dir, which it makes if it is missing or empty. What
-// dir has already is not asked for again. On an error nothing counts that did not before;
-// bytes that arrived stay for the next run. Besides the errors of the source it returns
-// those of static.Writer.
-func ToTree(ctx context.Context, s *Set, dir string) (rep Report, err error) {
-	w, err := static.Create(ctx, dir)
-	if err != nil {
-		return rep, err
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
+// Tree takes a copy: a *static.Writer. Methods other than Commit allow concurrent calls.
+type Tree interface {
+	// Check reports whether the document of a plugin may be replaced by another.
+	Check(ctx context.Context, id manifest.ID, document []byte) error
+	// Blobs gives access to what is there of a plugin.
+	Blobs(id manifest.ID) artifact.Blobs
+	// Put takes the bytes of d, which open opens if they are not there yet, and reports
+	// whether that was so.
+	Put(ctx context.Context, id manifest.ID, d artifact.Descriptor, open func() (io.ReadCloser, error)) (added bool, err error)
+	// Commit makes documents count, whose bytes are there, and reports whether anything
+	// changed.
+	Commit(ctx context.Context, documents map[manifest.ID][]byte, available *index.Available) (changed bool, err error)
+}
+
+// ToTree adds s to w, which stays open. What w has already is not asked for again. On an
+// error nothing counts that did not before; bytes that arrived stay for the next run.
+// Errors are those of the source and of w.
+func ToTree(ctx context.Context, s *Set, w Tree) (rep Report, err error) {
 	for _, it := range s.Items {
 		if err := w.Check(ctx, it.ID, it.Document); err != nil {
 			return rep, err
@@ -69,7 +76,7 @@ func ToTree(ctx context.Context, s *Set, dir string) (rep Report, err error) {
 // copier copies releases, several at a time.
 type copier struct {
 	from *Set
-	to   *static.Writer
+	to   Tree
 
 	mu  sync.Mutex
 	rep *Report

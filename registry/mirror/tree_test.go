@@ -72,7 +72,7 @@ func TestABrokenSourceChangesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := mirror.ToTree(t.Context(), set, dir); !errors.Is(err, c.want) {
+			if _, err := static.Copy(t.Context(), set, dir); !errors.Is(err, c.want) {
 				t.Errorf("%s %s: %v", kind, name, err)
 			}
 			after := files(t, dir)
@@ -156,7 +156,7 @@ func TestTwoRegistriesInOneTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := mirror.ToTree(t.Context(), set, dir); !errors.Is(err, static.ErrForeign) {
+	if _, err := static.Copy(t.Context(), set, dir); !errors.Is(err, static.ErrForeign) {
 		t.Errorf("another registry: %v", err)
 	}
 	if !maps.Equal(files(t, dir), before) {
@@ -195,7 +195,7 @@ func TestCancelledCopy(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	set.From = broken{s.Client(), func(_ artifact.Descriptor, r io.ReadCloser) (io.ReadCloser, error) { cancel(); return r, nil }}
 	dir := t.TempDir()
-	if _, err := mirror.ToTree(ctx, set, dir); !errors.Is(err, context.Canceled) {
+	if _, err := static.Copy(ctx, set, dir); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if static.Is(dir) {

@@ -114,7 +114,7 @@ func copyTo(t testing.TB, from fetch.Source, dir string, list ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := mirror.ToTree(t.Context(), set, dir); err != nil {
+	if _, err := static.Copy(t.Context(), set, dir); err != nil {
 		t.Fatal(err)
 	}
 }

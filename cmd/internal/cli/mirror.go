@@ -15,6 +15,7 @@ import (
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/registry/mirror"
+	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/resolve"
 )
 
@@ -81,7 +82,7 @@ func toTree(ctx context.Context, from fetch.Source, sel mirror.Selection, dir st
 	if err != nil {
 		return cmdline.Outcome{}, err
 	}
-	rep, err := mirror.ToTree(ctx, set, dir)
+	rep, err := static.Copy(ctx, set, dir)
 	if err != nil {
 		return cmdline.Outcome{}, err
 	}
