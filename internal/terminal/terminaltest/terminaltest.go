@@ -5,21 +5,22 @@ package terminaltest
 
 import (
 	"fmt"
-	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// Terminal is a terminal of the system that nobody looks at. What is written to File can
-// be read with Close.
+// Terminal is a terminal of the system that nobody looks at. Programs write to File.
 type Terminal struct {
 	File  *os.File
-	owner *os.File
 	done  sync.WaitGroup
-	shown []byte
+	mu    sync.Mutex
+	more  sync.Cond
+	shown strings.Builder
+	over  bool
 }
 
 // New makes a terminal of a size; 0 by 0 is one that does not know its size.
@@ -44,10 +45,40 @@ func New(t testing.TB, width, height int) *Terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &Terminal{File: f, owner: owner}
-	t.Cleanup(func() { f.Close() })
-	x.done.Go(func() { x.shown, _ = io.ReadAll(owner) }) // ends with an error when nobody holds the other end
+	x := &Terminal{File: f}
+	x.more.L = &x.mu
+	t.Cleanup(func() { x.Close() })
+	x.done.Go(func() { x.read(owner) })
 	return x
+}
+
+// read ends when nobody holds the other end any more, which is an error.
+func (x *Terminal) read(owner *os.File) {
+	b := make([]byte, 4<<10)
+	for {
+		n, err := owner.Read(b)
+		x.mu.Lock()
+		x.shown.Write(b[:n])
+		x.over = err != nil
+		x.mu.Unlock()
+		x.more.Broadcast()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Wait waits until text was written, and reports whether it was before Close.
+func (x *Terminal) Wait(text string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for !strings.Contains(x.shown.String(), text) {
+		if x.over {
+			return false
+		}
+		x.more.Wait()
+	}
+	return true
 }
 
 // Close closes the terminal and returns the bytes that were written to it. The terminal
@@ -55,5 +86,7 @@ func New(t testing.TB, width, height int) *Terminal {
 func (x *Terminal) Close() string {
 	x.File.Close()
 	x.done.Wait()
-	return string(x.shown)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.shown.String()
 }
