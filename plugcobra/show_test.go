@@ -352,7 +352,7 @@ func TestEveryVerbSaysItsEffect(t *testing.T) {
 	seen := 0
 	for _, c := range plugcobra.Commands(nil) {
 		seen++
-		want := "Effect: read-only" // verify goes on: with --fix
+		want := "Effect: read-only" // verify and doctor go on: with --fix
 		if changes[c.Name()] {
 			want = "Effect: changes the installed set."
 		} else if c.Name() == "lock" {
@@ -364,7 +364,7 @@ func TestEveryVerbSaysItsEffect(t *testing.T) {
 			t.Errorf("%s: %q", c.Name(), c.Long)
 		}
 	}
-	if seen != 20 {
+	if seen != 21 {
 		t.Errorf("%d verbs", seen)
 	}
 }
