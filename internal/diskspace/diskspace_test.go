@@ -28,8 +28,14 @@ func TestProduct(t *testing.T) {
 		a, b uint64
 		want int64
 	}{
-		{0, 0, 0}, {5, 0, 0}, {0, 5, 0}, {3, 4096, 12288}, {math.MaxInt64, 1, math.MaxInt64},
-		{math.MaxUint64, 1, math.MaxInt64}, {1 << 40, 1 << 40, math.MaxInt64}, {1 << 62, 2, math.MaxInt64},
+		{0, 0, 0},
+		{5, 0, 0},
+		{0, 5, 0},
+		{3, 4096, 12288},
+		{math.MaxInt64, 1, math.MaxInt64},
+		{math.MaxUint64, 1, math.MaxInt64},
+		{1 << 40, 1 << 40, math.MaxInt64},
+		{1 << 62, 2, math.MaxInt64},
 	} {
 		if got := product(c.a, c.b); got != c.want {
 			t.Errorf("%d times %d: %d, want %d", c.a, c.b, got, c.want)
