@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/plugstead/plugstead"
@@ -19,8 +16,6 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
 	"github.com/plugstead/plugstead/registry/client"
-	"github.com/plugstead/plugstead/registry/handler"
-	"github.com/plugstead/plugstead/registry/memory"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/version"
 )
@@ -33,30 +28,24 @@ const (
 // installs measures a cold install of 20 plugins of 4 MiB over HTTP on loopback beside
 // the floor: downloading the same bytes and syncing them to files, one after the other.
 func installs(ctx context.Context, work string, rounds int) ([]target, error) {
-	var requests atomic.Int64
-	h := handler.New(memory.New(), handler.Options{Allow: func(*http.Request, string) (string, error) { return "bench", nil }})
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requests.Add(1)
-		h.ServeHTTP(w, r)
-	}))
-	defer srv.Close()
-	c, err := client.New(srv.URL, client.Options{Token: "any"})
+	reg, err := openLoopback()
 	if err != nil {
 		return nil, err
 	}
-	wishes, err := publishMany(ctx, work, c, plugins, pluginSize)
+	defer reg.Close()
+	wishes, err := publishMany(ctx, work, reg.client, plugins, pluginSize)
 	if err != nil {
 		return nil, err
 	}
 	var cold, floor, again []time.Duration
 	var perInstall int64
 	for i := range rounds {
-		before := requests.Load()
-		h, d, err := install(ctx, filepath.Join(work, fmt.Sprintf("install-%d", i)), srv.URL, wishes)
+		before := reg.requests.Load()
+		h, d, err := install(ctx, filepath.Join(work, fmt.Sprintf("install-%d", i)), reg.URL, wishes)
 		if err != nil {
 			return nil, err
 		}
-		cold, perInstall = append(cold, d), requests.Load()-before
+		cold, perInstall = append(cold, d), reg.requests.Load()-before
 		begin := time.Now()
 		if _, err := h.Installed(); err != nil {
 			return nil, err
@@ -65,7 +54,7 @@ func installs(ctx context.Context, work string, rounds int) ([]target, error) {
 		if err := h.Close(); err != nil {
 			return nil, err
 		}
-		if d, err = plain(ctx, filepath.Join(work, fmt.Sprintf("plain-%d", i)), c, wishes); err != nil {
+		if d, err = plain(ctx, filepath.Join(work, fmt.Sprintf("plain-%d", i)), reg.client, wishes); err != nil {
 			return nil, err
 		}
 		floor = append(floor, d)

@@ -3,19 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/plugstead/plugstead"
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/manifest"
-	"github.com/plugstead/plugstead/registry/client"
-	"github.com/plugstead/plugstead/registry/handler"
-	"github.com/plugstead/plugstead/registry/memory"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/version"
 )
@@ -48,18 +42,12 @@ func (instance) Stream(context.Context, *contract.Method) (contract.Stream, erro
 // starts measures a host with 100 installed plugins that has nothing to do: opening it,
 // finding out that nothing is to be done, and starting plugins that do nothing.
 func starts(ctx context.Context, work string, rounds int) ([]target, error) {
-	var requests atomic.Int64
-	h := handler.New(memory.New(), handler.Options{Allow: func(*http.Request, string) (string, error) { return "bench", nil }})
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requests.Add(1)
-		h.ServeHTTP(w, r)
-	}))
-	defer srv.Close()
-	c, err := client.New(srv.URL, client.Options{Token: "any"})
+	reg, err := openLoopback()
 	if err != nil {
 		return nil, err
 	}
-	wishes, err := publishMany(ctx, work, c, installedPlugins, 64<<10)
+	defer reg.Close()
+	wishes, err := publishMany(ctx, work, reg.client, installedPlugins, 64<<10)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +55,7 @@ func starts(ctx context.Context, work string, rounds int) ([]target, error) {
 		App: "bench", Version: version.MustParse("1.0.0"), Runtimes: []string{manifest.RuntimeWasm},
 		Points: []manifest.PointRef{{ID: "bench.plugstead.dev/echo", Major: 1}},
 	}
-	o := plugstead.Options{Dir: filepath.Join(work, "starts"), Registry: srv.URL, Cache: filepath.Join(work, "starts-cache")}
+	o := plugstead.Options{Dir: filepath.Join(work, "starts"), Registry: reg.URL, Cache: filepath.Join(work, "starts-cache")}
 	var open, noop, start []time.Duration
 	for i := range rounds + 1 {
 		begin := time.Now()
@@ -83,7 +71,7 @@ func starts(ctx context.Context, work string, rounds int) ([]target, error) {
 			if err := host.Start(ctx); err != nil {
 				return nil, err
 			}
-			requests.Store(0)
+			reg.requests.Store(0)
 		} else {
 			g, err := host.Installed()
 			if err != nil || len(g.Records) != installedPlugins {
@@ -106,10 +94,10 @@ func starts(ctx context.Context, work string, rounds int) ([]target, error) {
 			return nil, err
 		}
 	}
-	fmt.Printf("100 plugins: open p10 %v, nothing to do p10 %v, start p10 %v, %d requests\n\n", p10(open), p10(noop), p10(start), requests.Load())
+	fmt.Printf("100 plugins: open p10 %v, nothing to do p10 %v, start p10 %v, %d requests\n\n", p10(open), p10(noop), p10(start), reg.requests.Load())
 	return []target{
 		{"open-100-milliseconds", p10(open).Seconds() * 1e3, 10},
 		{"noop-100-milliseconds", p10(noop).Seconds() * 1e3, 10},
-		{"noop-100-requests", float64(requests.Load()), 0},
+		{"noop-100-requests", float64(reg.requests.Load()), 0},
 	}, nil
 }

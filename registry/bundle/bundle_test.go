@@ -18,6 +18,7 @@ import (
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/internal/mirrortest"
 	"github.com/plugstead/plugstead/internal/plugintest"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/registry/bundle"
@@ -47,26 +48,9 @@ func acme(t testing.TB) *registrytest.Server {
 	return s
 }
 
-func selected(t testing.TB, from fetch.Source, list ...string) *mirror.Set {
-	t.Helper()
-	var sel mirror.Selection
-	for _, s := range list {
-		w, err := resolve.ParseWish(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sel.Wishes = append(sel.Wishes, w)
-	}
-	set, err := mirror.Select(t.Context(), from, sel)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
-}
-
 func write(t testing.TB, from fetch.Source, path string, list ...string) mirror.Report {
 	t.Helper()
-	rep, err := bundle.Write(t.Context(), selected(t, from, list...), path)
+	rep, err := bundle.Write(t.Context(), mirrortest.Select(t, from, list...), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +164,7 @@ func TestSameBytes(t *testing.T) {
 		t.Errorf("report %+v", rep)
 	}
 	tree := filepath.Join(dir, "tree")
-	if _, err := static.Copy(t.Context(), selected(t, open(t, one)), tree); err != nil {
+	if _, err := static.Copy(t.Context(), mirrortest.Select(t, open(t, one)), tree); err != nil {
 		t.Fatal(err)
 	}
 	src := open(t, one)
@@ -355,7 +339,7 @@ func TestChangedAnywhere(t *testing.T) {
 
 func TestMissingBlob(t *testing.T) {
 	s := acme(t)
-	set := selected(t, s.Client())
+	set := mirrortest.Select(t, s.Client())
 	set.From = without{s.Client()}
 	path := filepath.Join(t.TempDir(), "bundle")
 	if _, err := bundle.Write(t.Context(), set, path); !errors.Is(err, store.ErrNotFound) {

@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +15,7 @@ import (
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/internal/mirrortest"
 	"github.com/plugstead/plugstead/internal/plugintest"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/registry"
@@ -65,19 +64,6 @@ func acme(t *testing.T) *registrytest.Server {
 	return s
 }
 
-func wishes(t *testing.T, list ...string) []resolve.Wish {
-	t.Helper()
-	var out []resolve.Wish
-	for _, s := range list {
-		w, err := resolve.ParseWish(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, w)
-	}
-	return out
-}
-
 // text shows what was selected: "acme/base 1.0.0 1.1.0 | …".
 func text(s *mirror.Set) string {
 	var out []string
@@ -110,12 +96,12 @@ func TestSelect(t *testing.T) {
 		want string
 	}{
 		{"everything", mirror.Selection{}, "alone 1.0.0 | base 1.0.0 1.1.0 2.0.0 | choosy 1.0.0 | hello 1.0.0 1.1.0 2.0.0-rc.1 | native 1.0.0 | one 1.0.0 | text | texter 3.0.0 | two 1.0.0"},
-		{"a range and what it needs", mirror.Selection{Wishes: wishes(t, "acme/hello@~1.1")}, "base 1.1.0 | hello 1.1.0"},
-		{"a pre-release in range", mirror.Selection{Wishes: wishes(t, "acme/hello")}, "base 1.0.0 1.1.0 2.0.0 | hello 1.0.0 1.1.0 2.0.0-rc.1"},
-		{"a name that is offered, and all alternatives", mirror.Selection{Wishes: wishes(t, "acme/choosy")}, "choosy 1.0.0 | one 1.0.0 | text | texter 3.0.0 | two 1.0.0"},
-		{"a name that nobody published itself", mirror.Selection{Wishes: wishes(t, "acme/text")}, "text | texter 3.0.0"},
-		{"one platform", mirror.Selection{Wishes: wishes(t, "acme/native", "acme/alone"), Platforms: linux}, "alone 1.0.0 | native 1.0.0"},
-		{"for an application", mirror.Selection{Wishes: wishes(t, "acme/hello"), Host: host(greeter)}, "base 1.1.0 | hello 1.1.0"},
+		{"a range and what it needs", mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/hello@~1.1")}, "base 1.1.0 | hello 1.1.0"},
+		{"a pre-release in range", mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/hello")}, "base 1.0.0 1.1.0 2.0.0 | hello 1.0.0 1.1.0 2.0.0-rc.1"},
+		{"a name that is offered, and all alternatives", mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/choosy")}, "choosy 1.0.0 | one 1.0.0 | text | texter 3.0.0 | two 1.0.0"},
+		{"a name that nobody published itself", mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/text")}, "text | texter 3.0.0"},
+		{"one platform", mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/native", "acme/alone"), Platforms: linux}, "alone 1.0.0 | native 1.0.0"},
+		{"for an application", mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/hello"), Host: host(greeter)}, "base 1.1.0 | hello 1.1.0"},
 	} {
 		set, err := mirror.Select(t.Context(), s.Client(), c.sel)
 		if err != nil {
@@ -130,7 +116,7 @@ func TestSelect(t *testing.T) {
 
 func TestSelectPlatformLeavesOutPackages(t *testing.T) {
 	s := acme(t)
-	set, err := mirror.Select(t.Context(), s.Client(), mirror.Selection{Wishes: wishes(t, "acme/native"), Platforms: []manifest.Platform{{OS: "darwin", Arch: "arm64"}}})
+	set, err := mirror.Select(t.Context(), s.Client(), mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/native"), Platforms: []manifest.Platform{{OS: "darwin", Arch: "arm64"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,15 +140,15 @@ func TestSelectRefuses(t *testing.T) {
 		sel  mirror.Selection
 		want error
 	}{
-		{"an unknown name", mirror.Selection{Wishes: wishes(t, "acme/nobody")}, index.ErrNotFound},
-		{"an empty range", mirror.Selection{Wishes: wishes(t, "acme/hello@^7")}, mirror.ErrNothing},
-		{"another platform", mirror.Selection{Wishes: wishes(t, "acme/native"), Platforms: []manifest.Platform{{OS: "plan9", Arch: "386"}}}, mirror.ErrNothing},
+		{"an unknown name", mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/nobody")}, index.ErrNotFound},
+		{"an empty range", mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/hello@^7")}, mirror.ErrNothing},
+		{"another platform", mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/native"), Platforms: []manifest.Platform{{OS: "plan9", Arch: "386"}}}, mirror.ErrNothing},
 	} {
 		if _, err := mirror.Select(t.Context(), s.Client(), c.sel); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	_, err := mirror.Select(t.Context(), s.Client(), mirror.Selection{Wishes: wishes(t, "acme/hello@^7"), Host: host(greeter)})
+	_, err := mirror.Select(t.Context(), s.Client(), mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/hello@^7"), Host: host(greeter)})
 	if _, ok := errors.AsType[*resolve.Failure](err); !ok {
 		t.Errorf("an application without a solution: %v", err)
 	}
@@ -196,7 +182,7 @@ func TestYankedIsCopiedAndBlockedIsNot(t *testing.T) {
 	if _, err := s.Client().Yank(t.Context(), registry.Yank{ID: "acme/base", Version: version.MustParse("1.1.0"), Reason: "slow"}); err != nil {
 		t.Fatal(err)
 	}
-	set, err := mirror.Select(t.Context(), blocking{s.Client(), "1.0.0"}, mirror.Selection{Wishes: wishes(t, "acme/base")})
+	set, err := mirror.Select(t.Context(), blocking{s.Client(), "1.0.0"}, mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/base")})
 	if err != nil || text(set) != "base 1.1.0 2.0.0" {
 		t.Errorf("%s, %v", text(set), err)
 	}
@@ -218,44 +204,12 @@ func (b blocking) Raw(ctx context.Context, id manifest.ID) ([]byte, error) {
 	return p.Bytes()
 }
 
-// files reads a tree into memory, without what means nothing.
-func files(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || e.Name() == ".lock" {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		out[filepath.ToSlash(rel)] = string(b)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func copyTo(t *testing.T, from fetch.Source, dir string, list ...string) mirror.Report {
-	t.Helper()
-	set, err := mirror.Select(t.Context(), from, mirror.Selection{Wishes: wishes(t, list...)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rep, err := static.Copy(t.Context(), set, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rep
-}
-
 // install fetches a plugin with what it needs and returns the versions.
 func install(t *testing.T, from fetch.Source, wish string) (string, error) {
 	t.Helper()
 	x := fetch.OpenIndex(t.Context(), fetch.Sources{Default: from}, fetch.IndexOptions{})
 	defer x.Close()
-	sol, err := resolve.Solve(t.Context(), x, resolve.Problem{Wishes: wishes(t, wish), Host: *host(greeter)})
+	sol, err := resolve.Solve(t.Context(), x, resolve.Problem{Wishes: mirrortest.Wishes(t, wish), Host: *host(greeter)})
 	if err != nil {
 		return "", err
 	}
@@ -270,7 +224,7 @@ func install(t *testing.T, from fetch.Source, wish string) (string, error) {
 func TestTreeServesAsTheRegistry(t *testing.T) {
 	s := acme(t)
 	dir := filepath.Join(t.TempDir(), "tree")
-	rep := copyTo(t, s.Client(), dir)
+	rep := mirrortest.Copy(t, s.Client(), dir)
 	if rep.Plugins != 8 || rep.Releases != 12 || !rep.Changed || rep.Added == 0 {
 		t.Errorf("report %+v", rep)
 	}
@@ -297,7 +251,7 @@ func TestTreeServesAsTheRegistry(t *testing.T) {
 			t.Errorf("%s: a name that nobody has: %v", name, err)
 		}
 	}
-	for name := range files(t, dir) {
+	for name := range mirrortest.Files(t, dir) {
 		if strings.HasPrefix(filepath.Base(name), ".tmp-") {
 			t.Errorf("%s was left", name)
 		}
@@ -307,17 +261,17 @@ func TestTreeServesAsTheRegistry(t *testing.T) {
 func TestSecondRunAddsWhatIsNew(t *testing.T) {
 	s := acme(t)
 	dir := t.TempDir()
-	copyTo(t, s.Client(), dir)
-	before := files(t, dir)
-	if rep := copyTo(t, s.Client(), dir); rep.Changed || rep.Added != 0 {
+	mirrortest.Copy(t, s.Client(), dir)
+	before := mirrortest.Files(t, dir)
+	if rep := mirrortest.Copy(t, s.Client(), dir); rep.Changed || rep.Added != 0 {
 		t.Errorf("nothing is new, and the report says %+v", rep)
 	}
 	publish(t, s, plugintest.Pack(t, "acme/alone", "1.1.0"))
-	rep := copyTo(t, s.Client(), dir)
+	rep := mirrortest.Copy(t, s.Client(), dir)
 	if rep.Added != 5 || !rep.Changed { // all parts of a release but README and {}, which are the same
 		t.Errorf("one release is new, and the report says %+v", rep)
 	}
-	after := files(t, dir)
+	after := mirrortest.Files(t, dir)
 	for name, b := range before {
 		switch {
 		case name == "index/v1/acme/alone", name == "index/v1/revision", name == "available.json":
@@ -333,7 +287,7 @@ func TestSecondRunAddsWhatIsNew(t *testing.T) {
 func TestPartOfARegistry(t *testing.T) {
 	s := acme(t)
 	dir := t.TempDir()
-	copyTo(t, s.Client(), dir, "acme/hello@1.0.0", "acme/base@1.0.0")
+	mirrortest.Copy(t, s.Client(), dir, "acme/hello@1.0.0", "acme/base@1.0.0")
 	tree, err := static.Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -351,8 +305,8 @@ func TestPartOfARegistry(t *testing.T) {
 	}
 	// A copy of the copy, and what is missing from the registry.
 	other := t.TempDir()
-	copyTo(t, tree, other)
-	a, b := files(t, dir), files(t, other)
+	mirrortest.Copy(t, tree, other)
+	a, b := mirrortest.Files(t, dir), mirrortest.Files(t, other)
 	if len(a) != len(b) {
 		t.Errorf("%d files became %d", len(a), len(b))
 	}
@@ -361,7 +315,7 @@ func TestPartOfARegistry(t *testing.T) {
 			t.Errorf("%s differs in the copy of the copy", name)
 		}
 	}
-	copyTo(t, s.Client(), dir, "acme/hello@1.1.0")
+	mirrortest.Copy(t, s.Client(), dir, "acme/hello@1.1.0")
 	if got, err := install(t, tree, "acme/hello"); err != nil || got != "acme/hello 1.1.0, acme/base 1.1.0" {
 		t.Errorf("the same tree after a second copy: %s, %v", got, err)
 	}

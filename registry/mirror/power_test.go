@@ -12,6 +12,7 @@ import (
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/internal/durable"
 	"github.com/plugstead/plugstead/internal/durable/simdisk"
+	"github.com/plugstead/plugstead/internal/mirrortest"
 	"github.com/plugstead/plugstead/internal/plugintest"
 	"github.com/plugstead/plugstead/registry/mirror"
 	"github.com/plugstead/plugstead/registry/registrytest"
@@ -27,7 +28,7 @@ func TestPowerCut(t *testing.T) {
 	first := record(t, s.Client(), dir)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	cut(t, s.Client(), rnd, dir, nil, first, "", "acme/a 1.0.0, acme/b 1.0.0")
-	before := files(t, dir)
+	before := mirrortest.Files(t, dir)
 	publish(t, s, plugintest.Pack(t, "acme/a", "2.0.0", "requires: { acme/b: '*' }"))
 	second := record(t, s.Client(), dir)
 	cut(t, s.Client(), rnd, dir, before, second, "acme/a 1.0.0, acme/b 1.0.0", "acme/a 2.0.0, acme/b 1.0.0")
@@ -89,8 +90,8 @@ func cut(t *testing.T, from fetch.Source, rnd *rand.Rand, dir string, before map
 		}
 		seen[got]++
 		if n%7 == 0 {
-			copyTo(t, from, left)
-			if again := files(t, left); !maps.Equal(again, files(t, dir)) {
+			mirrortest.Copy(t, from, left)
+			if again := mirrortest.Files(t, left); !maps.Equal(again, mirrortest.Files(t, dir)) {
 				t.Fatalf("behind step %d: the next copy made another tree", n)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/internal/mirrortest"
 	"github.com/plugstead/plugstead/internal/plugintest"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/registry/mirror"
@@ -47,9 +48,9 @@ func TestABrokenSourceChangesNothing(t *testing.T) {
 	s := registrytest.New(t)
 	publish(t, s, plugintest.Pack(t, "acme/a", "1.0.0"))
 	dir := t.TempDir()
-	copyTo(t, s.Client(), dir)
+	mirrortest.Copy(t, s.Client(), dir)
 	publish(t, s, plugintest.Pack(t, "acme/a", "2.0.0"))
-	before := files(t, dir)
+	before := mirrortest.Files(t, dir)
 	for _, kind := range []string{artifact.MediaIndex, artifact.MediaManifest, artifact.MediaPlugin, artifact.MediaTarGzip} {
 		for name, c := range map[string]struct {
 			spoil func(io.ReadCloser) (io.ReadCloser, error)
@@ -68,14 +69,14 @@ func TestABrokenSourceChangesNothing(t *testing.T) {
 				return c.spoil(r)
 			}}
 			// A wrapped client is no Remote: it must list and give documents itself.
-			set, err := mirror.Select(t.Context(), from, mirror.Selection{Wishes: wishes(t, "acme/a")})
+			set, err := mirror.Select(t.Context(), from, mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/a")})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if _, err := static.Copy(t.Context(), set, dir); !errors.Is(err, c.want) {
 				t.Errorf("%s %s: %v", kind, name, err)
 			}
-			after := files(t, dir)
+			after := mirrortest.Files(t, dir)
 			maps.DeleteFunc(after, func(path, _ string) bool { return strings.HasPrefix(path, "v2/") })
 			for path, b := range after {
 				if before[path] != b {
@@ -84,7 +85,7 @@ func TestABrokenSourceChangesNothing(t *testing.T) {
 			}
 		}
 	}
-	copyTo(t, s.Client(), dir)
+	mirrortest.Copy(t, s.Client(), dir)
 	tree, err := static.Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -98,8 +99,8 @@ func TestDamagedSmallFilesAreMended(t *testing.T) {
 	s := registrytest.New(t)
 	publish(t, s, plugintest.Pack(t, "acme/a", "1.0.0"))
 	dir := t.TempDir()
-	copyTo(t, s.Client(), dir)
-	want := files(t, dir)
+	mirrortest.Copy(t, s.Client(), dir)
+	want := mirrortest.Files(t, dir)
 	damaged := 0
 	for name, b := range want {
 		if strings.HasPrefix(name, "v2/") {
@@ -109,10 +110,10 @@ func TestDamagedSmallFilesAreMended(t *testing.T) {
 			}
 		}
 	}
-	if rep := copyTo(t, s.Client(), dir); rep.Added != damaged {
+	if rep := mirrortest.Copy(t, s.Client(), dir); rep.Added != damaged {
 		t.Errorf("%d files were damaged, %d mended", damaged, rep.Added)
 	}
-	if got := files(t, dir); !maps.Equal(got, want) {
+	if got := mirrortest.Files(t, dir); !maps.Equal(got, want) {
 		t.Error("the tree is not what it was")
 	}
 }
@@ -129,7 +130,7 @@ func TestFromAFolderOfPackedPlugins(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree := t.TempDir()
-	rep := copyTo(t, from, tree)
+	rep := mirrortest.Copy(t, from, tree)
 	if rep.Plugins != 2 {
 		t.Errorf("report %+v", rep)
 	}
@@ -150,8 +151,8 @@ func TestTwoRegistriesInOneTree(t *testing.T) {
 	publish(t, one, plugintest.Pack(t, "acme/a", "1.0.0"), plugintest.Pack(t, "acme/b", "1.0.0"))
 	publish(t, two, plugintest.Pack(t, "acme/a", "1.0.0", "license: MIT"), plugintest.Pack(t, "acme/c", "1.0.0"))
 	dir := t.TempDir()
-	copyTo(t, one.Client(), dir)
-	before := files(t, dir)
+	mirrortest.Copy(t, one.Client(), dir)
+	before := mirrortest.Files(t, dir)
 	set, err := mirror.Select(t.Context(), two.Client(), mirror.Selection{})
 	if err != nil {
 		t.Fatal(err)
@@ -159,10 +160,10 @@ func TestTwoRegistriesInOneTree(t *testing.T) {
 	if _, err := static.Copy(t.Context(), set, dir); !errors.Is(err, static.ErrForeign) {
 		t.Errorf("another registry: %v", err)
 	}
-	if !maps.Equal(files(t, dir), before) {
+	if !maps.Equal(mirrortest.Files(t, dir), before) {
 		t.Error("it left something")
 	}
-	copyTo(t, two.Client(), dir, "acme/c") // other plugins may come from elsewhere
+	mirrortest.Copy(t, two.Client(), dir, "acme/c") // other plugins may come from elsewhere
 }
 
 func TestRecordOfOtherBytes(t *testing.T) {

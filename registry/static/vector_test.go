@@ -3,7 +3,6 @@ package static_test
 import (
 	"encoding/json"
 	"flag"
-	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -14,9 +13,9 @@ import (
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/internal/mirrortest"
 	"github.com/plugstead/plugstead/internal/plugintest"
 	"github.com/plugstead/plugstead/registry/client"
-	"github.com/plugstead/plugstead/registry/mirror"
 	"github.com/plugstead/plugstead/registry/registrytest"
 	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/resolve"
@@ -56,25 +55,6 @@ func write(t testing.TB, dir, name string, b []byte) {
 	}
 }
 
-// gather is the reverse of spread.
-func gather(t testing.TB, dir string) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || e.Name() == ".lock" {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		out[filepath.ToSlash(rel)] = string(b)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
 // TestWriteVector makes the example. It has a release that is not in the tree.
 func TestWriteVector(t *testing.T) {
 	if !*update {
@@ -88,9 +68,9 @@ func TestWriteVector(t *testing.T) {
 		plugintest.Push(t, s.Client().Target(p.Manifest.ID), p)
 	}
 	dir := t.TempDir()
-	copyTo(t, s.Client(), dir, "acme/hello@^1")
+	mirrortest.Copy(t, s.Client(), dir, "acme/hello@^1")
 	list := map[string][]byte{}
-	for name, b := range gather(t, dir) {
+	for name, b := range mirrortest.Files(t, dir) {
 		list[name] = []byte(b)
 	}
 	b, err := json.MarshalIndent(list, "", " ")
@@ -98,25 +78,6 @@ func TestWriteVector(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, ".", vector, append(b, '\n'))
-}
-
-func copyTo(t testing.TB, from fetch.Source, dir string, list ...string) {
-	t.Helper()
-	var sel mirror.Selection
-	for _, s := range list {
-		w, err := resolve.ParseWish(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sel.Wishes = append(sel.Wishes, w)
-	}
-	set, err := mirror.Select(t.Context(), from, sel)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := static.Copy(t.Context(), set, dir); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestVector(t *testing.T) {
@@ -134,8 +95,8 @@ func TestVector(t *testing.T) {
 	}
 	// Every byte is right, and the writer writes the same tree.
 	again := t.TempDir()
-	copyTo(t, tree, again)
-	if !maps.Equal(gather(t, dir), gather(t, again)) {
+	mirrortest.Copy(t, tree, again)
+	if !maps.Equal(mirrortest.Files(t, dir), mirrortest.Files(t, again)) {
 		t.Errorf("a copy of the example has other files")
 	}
 	r := p.Releases[0]

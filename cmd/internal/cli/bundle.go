@@ -2,17 +2,15 @@ package cli
 
 import (
 	"cmp"
-	"context"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/plugstead/plugstead"
-	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/mirror"
+	"github.com/plugstead/plugstead/registry/static"
 )
 
 func bundleCommand() *cobra.Command {
@@ -52,7 +50,7 @@ Effect: writes FILE.`,
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
-			return writeBundle(c.Context(), from, sel, args[0])
+			return copyPlugins(c.Context(), from, sel, args[0], bundle.Write)
 		}),
 	}
 	cmdline.Examples(c, "plugins.plugstead acme/hello@^1")
@@ -84,18 +82,6 @@ func (f *hostFlags) chooseFor(c *cobra.Command, sel *mirror.Selection, all bool)
 	return nil
 }
 
-func writeBundle(ctx context.Context, from fetch.Source, sel mirror.Selection, path string) (cmdline.Outcome, error) {
-	set, err := mirror.Select(ctx, from, sel)
-	if err != nil {
-		return cmdline.Outcome{}, err
-	}
-	rep, err := bundle.Write(ctx, set, path)
-	if err != nil {
-		return cmdline.Outcome{}, err
-	}
-	return copied{from.Identity(), filepath.ToSlash(path), rep}.outcome(), nil
-}
-
 func bundleImportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "import FILE DIR", Short: "Add the plugins of a bundle to a folder",
@@ -106,7 +92,7 @@ func bundleImportCommand() *cobra.Command {
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
-			return toTree(c.Context(), b, mirror.Selection{}, args[1])
+			return copyPlugins(c.Context(), b, mirror.Selection{}, args[1], static.Copy)
 		}),
 	}
 	cmdline.Examples(c, "plugins.plugstead /srv/plugins")

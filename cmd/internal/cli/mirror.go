@@ -76,17 +76,17 @@ func source(s string) (fetch.Source, error) {
 	return from, err
 }
 
-// toTree copies plugins into a folder.
-func toTree(ctx context.Context, from fetch.Source, sel mirror.Selection, dir string) (cmdline.Outcome, error) {
+// copyPlugins selects plugins of a source and writes them to a place with write.
+func copyPlugins(ctx context.Context, from fetch.Source, sel mirror.Selection, to string, write func(context.Context, *mirror.Set, string) (mirror.Report, error)) (cmdline.Outcome, error) {
 	set, err := mirror.Select(ctx, from, sel)
 	if err != nil {
 		return cmdline.Outcome{}, err
 	}
-	rep, err := static.Copy(ctx, set, dir)
+	rep, err := write(ctx, set, to)
 	if err != nil {
 		return cmdline.Outcome{}, err
 	}
-	return copied{from.Identity(), filepath.ToSlash(dir), rep}.outcome(), nil
+	return copied{from.Identity(), filepath.ToSlash(to), rep}.outcome(), nil
 }
 
 const longSelection = `
@@ -141,5 +141,5 @@ func copyCommand(c *cobra.Command, from, dir string, names, platforms []string) 
 	if err != nil {
 		return cmdline.Outcome{}, err
 	}
-	return toTree(c.Context(), src, sel, dir)
+	return copyPlugins(c.Context(), src, sel, dir, static.Copy)
 }
