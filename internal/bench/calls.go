@@ -16,6 +16,7 @@ import (
 
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/internal/bench/echo"
+	"github.com/plugstead/plugstead/internal/bench/figures"
 	"github.com/plugstead/plugstead/internal/bench/peer"
 	_ "github.com/plugstead/plugstead/internal/bench/plugin" // linked in
 	"github.com/plugstead/plugstead/load"
@@ -43,7 +44,7 @@ var (
 )
 
 // calls measures a call with a tiny message and with 64 KiB in every runtime.
-func calls(ctx context.Context, repo, work string, rounds int) ([]target, error) {
+func calls(ctx context.Context, repo, work string, rounds int) ([]figures.Target, error) {
 	images, err := buildPlugins(repo, work)
 	if err != nil {
 		return nil, err
@@ -109,25 +110,25 @@ func (r *row) measure() error {
 	return nil
 }
 
-func report(rows []*row) []target {
+func report(rows []*row) []figures.Target {
 	fmt.Printf("%-28s %12s %12s %12s %12s\n", "one call, supervised", "tiny p10", "tiny p50", "64K p10", "64K p50")
 	by := map[string]*row{}
 	for _, r := range rows {
 		by[r.name] = r
-		fmt.Printf("%-28s %12v %12v %12v %12v\n", r.name, p10(r.t), median(r.t), p10(r.l), median(r.l))
+		fmt.Printf("%-28s %12v %12v %12v %12v\n", r.name, figures.P10(r.t), figures.Median(r.t), figures.P10(r.l), figures.Median(r.l))
 	}
 	fmt.Println()
 	ratio := func(f func(*row) []time.Duration) float64 {
 		if by[peerName] == nil {
 			return math.NaN()
 		}
-		return float64(p10(f(by["process"]))) / float64(p10(f(by[peerName])))
+		return float64(figures.P10(f(by["process"]))) / float64(figures.P10(f(by[peerName])))
 	}
-	return []target{
+	return []figures.Target{
 		{"process/go-plugin-grpc-tiny", ratio(func(r *row) []time.Duration { return r.t }), 0.4},
 		{"process/go-plugin-grpc-64KiB", ratio(func(r *row) []time.Duration { return r.l }), 0.4},
-		{"inproc-tiny-microseconds", float64(p10(by["inproc"].t).Nanoseconds()) / 1e3, 0.1},
-		{"wasm-tiny-microseconds", float64(p10(by["wasm"].t).Nanoseconds()) / 1e3, 12},
+		{"inproc-tiny-microseconds", float64(figures.P10(by["inproc"].t).Nanoseconds()) / 1e3, 0.1},
+		{"wasm-tiny-microseconds", float64(figures.P10(by["wasm"].t).Nanoseconds()) / 1e3, 12},
 	}
 }
 

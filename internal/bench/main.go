@@ -9,8 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"time"
+
+	"github.com/plugstead/plugstead/internal/bench/figures"
 )
 
 func main() {
@@ -34,14 +34,14 @@ func run(ctx context.Context, repo, only string, rounds int) (err error) {
 	}
 	defer os.RemoveAll(work)
 	fmt.Printf("%s %s/%s, %d CPUs, %d interleaved rounds\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), rounds)
-	var targets []target
+	var targets []figures.Target
 	for _, part := range []struct {
 		name    string
-		measure func() ([]target, error)
+		measure func() ([]figures.Target, error)
 	}{
-		{"calls", func() ([]target, error) { return calls(ctx, repo, work, rounds) }},
-		{"installs", func() ([]target, error) { return installs(ctx, work, rounds) }},
-		{"starts", func() ([]target, error) { return starts(ctx, work, rounds) }},
+		{"calls", func() ([]figures.Target, error) { return calls(ctx, repo, work, rounds) }},
+		{"installs", func() ([]figures.Target, error) { return installs(ctx, work, rounds) }},
+		{"starts", func() ([]figures.Target, error) { return starts(ctx, work, rounds) }},
 	} {
 		if only != "" && only != part.name {
 			continue
@@ -53,34 +53,7 @@ func run(ctx context.Context, repo, only string, rounds int) (err error) {
 		targets = append(targets, t...)
 	}
 	for _, t := range targets {
-		t.print()
+		fmt.Println(t)
 	}
 	return nil
-}
-
-// target is one line of the result: a value that should be at most the bound.
-type target struct {
-	name  string
-	value float64
-	bound float64
-}
-
-func (t target) print() {
-	word := "ok"
-	if !(t.value <= t.bound) { // also for a value that is not a number: the peer is absent
-		word = "MISSED"
-	}
-	fmt.Printf("target %s %.3g <= %g %s\n", t.name, t.value, t.bound, word)
-}
-
-// p10 is the tenth percentile, near the cost without disturbance.
-func p10(list []time.Duration) time.Duration {
-	list = slices.Sorted(slices.Values(list))
-	return list[len(list)/10]
-}
-
-// median is the middle one.
-func median(list []time.Duration) time.Duration {
-	list = slices.Sorted(slices.Values(list))
-	return list[len(list)/2]
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/plugstead/plugstead"
 	"github.com/plugstead/plugstead/contract"
+	"github.com/plugstead/plugstead/internal/bench/figures"
+	"github.com/plugstead/plugstead/internal/bench/fixture"
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
@@ -41,13 +43,13 @@ func (instance) Stream(context.Context, *contract.Method) (contract.Stream, erro
 
 // starts measures a host with 100 installed plugins that has nothing to do: opening it,
 // finding out that nothing is to be done, and starting plugins that do nothing.
-func starts(ctx context.Context, work string, rounds int) ([]target, error) {
-	reg, err := openLoopback()
+func starts(ctx context.Context, work string, rounds int) ([]figures.Target, error) {
+	reg, err := fixture.OpenRegistry()
 	if err != nil {
 		return nil, err
 	}
 	defer reg.Close()
-	wishes, err := publishMany(ctx, work, reg.client, installedPlugins, 64<<10)
+	wishes, err := reg.Publish(ctx, work, installedPlugins, 64<<10, "1.0.0")
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +73,7 @@ func starts(ctx context.Context, work string, rounds int) ([]target, error) {
 			if err := host.Start(ctx); err != nil {
 				return nil, err
 			}
-			reg.requests.Store(0)
+			reg.Requests.Store(0)
 		} else {
 			g, err := host.Installed()
 			if err != nil || len(g.Records) != installedPlugins {
@@ -94,10 +96,10 @@ func starts(ctx context.Context, work string, rounds int) ([]target, error) {
 			return nil, err
 		}
 	}
-	fmt.Printf("100 plugins: open p10 %v, nothing to do p10 %v, start p10 %v, %d requests\n\n", p10(open), p10(noop), p10(start), reg.requests.Load())
-	return []target{
-		{"open-100-milliseconds", p10(open).Seconds() * 1e3, 10},
-		{"noop-100-milliseconds", p10(noop).Seconds() * 1e3, 10},
-		{"noop-100-requests", float64(reg.requests.Load()), 0},
+	fmt.Printf("100 plugins: open p10 %v, nothing to do p10 %v, start p10 %v, %d requests\n\n", figures.P10(open), figures.P10(noop), figures.P10(start), reg.Requests.Load())
+	return []figures.Target{
+		{"open-100-milliseconds", figures.P10(open).Seconds() * 1e3, 10},
+		{"noop-100-milliseconds", figures.P10(noop).Seconds() * 1e3, 10},
+		{"noop-100-requests", float64(reg.Requests.Load()), 0},
 	}, nil
 }

@@ -1,0 +1,36 @@
+// Package figures holds what all benchmarks say in the same way.
+package figures
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Target is one line of a result: a value that should be at most the bound.
+type Target struct {
+	Name  string
+	Value float64 // not a number where there is nothing to compare with
+	Bound float64
+}
+
+// String returns "target NAME VALUE <= BOUND ok", or the same with "MISSED".
+func (t Target) String() string {
+	word := "ok"
+	if !(t.Value <= t.Bound) { // also for a value that is not a number: the peer is absent
+		word = "MISSED"
+	}
+	return fmt.Sprintf("target %s %.3g <= %g %s", t.Name, t.Value, t.Bound, word)
+}
+
+// P10 is the tenth percentile, near the cost without disturbance.
+func P10(list []time.Duration) time.Duration {
+	list = slices.Sorted(slices.Values(list))
+	return list[len(list)/10]
+}
+
+// Median is the middle one.
+func Median(list []time.Duration) time.Duration {
+	list = slices.Sorted(slices.Values(list))
+	return list[len(list)/2]
+}
