@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,8 +49,9 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"registry": startRegistry, "kill-registry": killRegistry, "jsonvalid": jsonValid,
-			"kill-at-random": killAtRandom, "bigfile": bigFile, "damage": damage, "wait-for-upload": waitForUpload, "hostile-registry": hostileRegistry,
-			"file-server": fileServer, "spoil": spoil, "truncate": truncate, "evil-bundle": evilBundle,
+			"kill-at-random": killAtRandom, "bigfile": bigFile, "damage": damage, "hold-uploads": holdUploads, "wait-for-upload": waitForUpload,
+			"hostile-registry": hostileRegistry,
+			"file-server":      fileServer, "spoil": spoil, "truncate": truncate, "evil-bundle": evilBundle,
 		},
 	})
 }
@@ -127,16 +127,6 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// waitForUpload returns when the registry has a file of an upload under way.
-func waitForUpload(ts *testscript.TestScript, _ bool, _ []string) {
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
-		if files, _ := filepath.Glob(filepath.Join(ts.MkAbs("registry"), "blobs", "uploads", "*")); len(files) > 0 {
-			return
-		}
-	}
-	ts.Fatalf("no upload came")
-}
-
 // killAtRandom runs the verb of a user, kills it with SIGKILL at an instant between its
 // start and its usual end until so many runs were hit, and checks after each that the
 // installed set is the old or the new one, whole. Usage: kill-at-random TRIALS SET
@@ -210,6 +200,9 @@ var servers sync.Map
 func killRegistry(ts *testscript.TestScript, _ bool, _ []string) {
 	if s, ok := servers.Load(ts); ok {
 		s.(*server).kill()
+	}
+	if u, ok := holders.LoadAndDelete(ts); ok {
+		close(u.(*uploads).end)
 	}
 }
 
