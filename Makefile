@@ -13,9 +13,10 @@ each      = @set -e; for m in $(1); do echo "== $$m: $(2)"; (cd $$m && $(2)); do
 # Data and peers that stand beside a checkout; what is not there is skipped, or a missed target.
 RESOLVER_DATA := $(wildcard $(CURDIR)/../shared/data/resolver)
 YARDSTICK     := $(wildcard $(CURDIR)/../shared/tools/resolver-yardstick)
+PEERS         := $(or $(PLUGSTEAD_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/plugstead/peers)
 export PLUGSTEAD_RESOLVER_DATA ?= $(RESOLVER_DATA)
 
-.PHONY: help demo test serve check bench bench-resolve crash release-check fmt lint build-demo
+.PHONY: help demo test serve check bench bench-peers bench-install bench-resolve crash release-check fmt lint build-demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -61,6 +62,14 @@ bench-resolve: ## measure the resolver beside a reference solver and cargo
 	@cd internal/bench && go build -o $(BIN)/locker ./locker && go build -o $(BIN)/bench-resolve ./resolve
 	@if [ -n "$(YARDSTICK)" ]; then cd "$(YARDSTICK)" && go build -o $(BIN)/yardstick .; fi
 	@$(BIN)/bench-resolve -resolvecheck $(BIN)/resolvecheck -locker $(BIN)/locker -data "$(RESOLVER_DATA)" $(if $(YARDSTICK),-yardstick $(BIN)/yardstick)
+
+bench-peers: ## build the installers that bench-install compares with, into a cache outside the repository
+	@tools/bench-peers
+
+bench-install: ## measure install, update and no-op beside the installers of others
+	@mkdir -p $(BIN) && cd cmd && go build -o $(BIN)/plugstead ./plugstead
+	@cd internal/bench && go build -o $(BIN)/bench-install ./install
+	@$(BIN)/bench-install -plugstead $(BIN)/plugstead -peers "$(PEERS)"
 
 release-check: ## install and build from a module proxy made of this tree
 	@cd tools && go run ./releasecheck -repo $(CURDIR)

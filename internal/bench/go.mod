@@ -3,6 +3,7 @@ module github.com/plugstead/plugstead/internal/bench
 go 1.26.0
 
 require (
+	github.com/google/go-containerregistry v0.22.1
 	github.com/hashicorp/go-hclog v1.6.3
 	github.com/hashicorp/go-plugin v1.8.0
 	github.com/plugstead/plugstead v0.0.0
