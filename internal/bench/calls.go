@@ -125,10 +125,10 @@ func report(rows []*row) []figures.Target {
 		return float64(figures.P10(f(by["process"]))) / float64(figures.P10(f(by[peerName])))
 	}
 	return []figures.Target{
-		{"process/go-plugin-grpc-tiny", ratio(func(r *row) []time.Duration { return r.t }), 0.4},
-		{"process/go-plugin-grpc-64KiB", ratio(func(r *row) []time.Duration { return r.l }), 0.4},
-		{"inproc-tiny-microseconds", float64(figures.P10(by["inproc"].t).Nanoseconds()) / 1e3, 0.1},
-		{"wasm-tiny-microseconds", float64(figures.P10(by["wasm"].t).Nanoseconds()) / 1e3, 12},
+		{Name: "process/go-plugin-grpc-tiny", Value: ratio(func(r *row) []time.Duration { return r.t }), Bound: 0.4},
+		{Name: "process/go-plugin-grpc-64KiB", Value: ratio(func(r *row) []time.Duration { return r.l }), Bound: 0.4},
+		{Name: "inproc-tiny-microseconds", Value: float64(figures.P10(by["inproc"].t).Nanoseconds()) / 1e3, Bound: 0.1},
+		{Name: "wasm-tiny-microseconds", Value: float64(figures.P10(by["wasm"].t).Nanoseconds()) / 1e3, Bound: 12},
 	}
 }
 

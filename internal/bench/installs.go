@@ -64,7 +64,7 @@ func installs(ctx context.Context, work string, rounds int) ([]figures.Target, e
 	fmt.Printf("ratio                        p10 %.2f\n", float64(figures.P10(cold))/float64(figures.P10(floor)))
 	fmt.Printf("reading the installed set    p10 %v\n\n", figures.P10(again))
 	return []figures.Target{
-		{"read-installed-set-milliseconds", figures.P10(again).Seconds() * 1e3, 10},
+		{Name: "read-installed-set-milliseconds", Value: figures.P10(again).Seconds() * 1e3, Bound: 10},
 	}, nil
 }
 

@@ -98,8 +98,8 @@ func starts(ctx context.Context, work string, rounds int) ([]figures.Target, err
 	}
 	fmt.Printf("100 plugins: open p10 %v, nothing to do p10 %v, start p10 %v, %d requests\n\n", figures.P10(open), figures.P10(noop), figures.P10(start), reg.Requests.Load())
 	return []figures.Target{
-		{"open-100-milliseconds", figures.P10(open).Seconds() * 1e3, 10},
-		{"noop-100-milliseconds", figures.P10(noop).Seconds() * 1e3, 10},
-		{"noop-100-requests", float64(reg.Requests.Load()), 0},
+		{Name: "open-100-milliseconds", Value: figures.P10(open).Seconds() * 1e3, Bound: 10},
+		{Name: "noop-100-milliseconds", Value: figures.P10(noop).Seconds() * 1e3, Bound: 10},
+		{Name: "noop-100-requests", Value: float64(reg.Requests.Load()), Bound: 0},
 	}, nil
 }
