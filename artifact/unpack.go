@@ -17,6 +17,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/plugstead/plugstead/internal/durable"
 )
 
@@ -275,7 +277,20 @@ func checkPart(part string) error {
 	return nil
 }
 
-// foldName maps names that some file systems cannot tell apart to one key.
-// Composed and decomposed accents stay apart in it; such names are refused where
-// they collide because Open uses O_EXCL.
-func foldName(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+// foldName maps names that some file system cannot tell apart to one key: those that
+// differ only in case or in how accents are composed.
+func foldName(name string) string {
+	if ascii(name) {
+		return strings.ToLower(name)
+	}
+	return norm.NFC.String(strings.ToLower(strings.ToUpper(norm.NFC.String(name))))
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}

@@ -50,7 +50,7 @@ func verified(t *testing.T, ids ...string) (store.Store, []verify.Verified) {
 	}
 	var out []verify.Verified
 	for _, f := range got {
-		v, err := verify.Fetched(f)
+		v, err := verify.Fetched(verify.Policy{}, f)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -70,7 +70,7 @@ func (d *Dir) readTree(p artifact.Digest) (treeInfo, error) {
 // unpack into staging with every file synced, sync the folders, rename, create the
 // completion record, sync the folder of both. A power cut before that may keep one of
 // them; only both together count.
-func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor) error {
+func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor, l artifact.UnpackLimits) error {
 	final := t.d.treePath(d.Digest)
 	if t.d.HasTree(d.Digest) {
 		return nil
@@ -84,7 +84,7 @@ func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor
 	if err := durable.MkdirAll(stage, 0o755); err != nil {
 		return err
 	}
-	files, err := t.extract(ctx, b, d, stage)
+	files, err := t.extract(ctx, b, d, l, stage)
 	if err != nil {
 		return errors.Join(err, durable.RemoveAll(stage))
 	}
@@ -104,7 +104,7 @@ func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor
 	return durable.Create(t.d.treeRecord(d.Digest), info, 0o644) // syncs the rename, too
 }
 
-func (t *Tx) extract(ctx context.Context, b artifact.Blobs, d artifact.Descriptor, stage string) ([]artifact.File, error) {
+func (t *Tx) extract(ctx context.Context, b artifact.Blobs, d artifact.Descriptor, l artifact.UnpackLimits, stage string) ([]artifact.File, error) {
 	r, err := b.Open(ctx, d)
 	if err != nil {
 		return nil, err
@@ -115,5 +115,5 @@ func (t *Tx) extract(ctx context.Context, b artifact.Blobs, d artifact.Descripto
 		return nil, err
 	}
 	defer root.Close()
-	return artifact.Unpack(ctx, artifact.Verify(r, d), d.Size, root, artifact.UnpackLimits{})
+	return artifact.Unpack(ctx, artifact.Verify(r, d), d.Size, root, l)
 }

@@ -54,7 +54,7 @@ func (t *Tx) Unpack(ctx context.Context, b artifact.Blobs, v verify.Verified) er
 	t.mu.Unlock()
 	one.Lock() // two plugins may have one payload
 	defer one.Unlock()
-	if err := t.unpack(ctx, b, d); err != nil {
+	if err := t.unpack(ctx, b, d, v.Limits()); err != nil {
 		return fmt.Errorf("install %s %s: %w", m.ID, m.Version, err)
 	}
 	return nil

@@ -237,11 +237,8 @@ type arrivals struct {
 }
 
 func (a *arrivals) take(ctx context.Context, f fetch.Fetched) error {
-	v, err := verify.Fetched(f)
+	v, err := verify.Fetched(a.u.Policy, f)
 	if err != nil {
-		return err
-	}
-	if err := a.u.Policy.Manifest(f.Image.Manifest); err != nil {
 		return err
 	}
 	if f.Payload != nil {

@@ -332,6 +332,30 @@ func TestPolicyHoldsForUpdates(t *testing.T) {
 	}
 }
 
+// TestQuotas: neither a payload that is too large to fetch nor one that unpacks to too
+// much changes anything.
+func TestQuotas(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy verify.Policy
+		want   error
+	}{
+		"bytes fetched":  {verify.Policy{Payload: 10}, verify.ErrPolicy},
+		"bytes unpacked": {verify.Policy{Unpack: artifact.UnpackLimits{Bytes: 1}}, artifact.ErrUnsafe},
+		"path":           {verify.Policy{Unpack: artifact.UnpackLimits{Path: 1}}, artifact.ErrUnsafe},
+	} {
+		w := newWorld(t)
+		w.publish("acme/a", "1.0.0")
+		w.up.Policy = c.policy
+		if _, _, err := w.up.Change(t.Context(), wish(t, "acme/a")); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		w.expect("")
+		w.up.Policy = verify.Policy{}
+		w.change(wish(t, "acme/a"))
+		w.expect("acme/a 1.0.0")
+	}
+}
+
 // TestAskedForSaysWhatIsNew: only capabilities a plugin did not have before.
 func TestAskedForSaysWhatIsNew(t *testing.T) {
 	w := newWorld(t)

@@ -35,6 +35,11 @@ type Policy struct {
 	// Forbidden lists capabilities that no plugin may ask for: exact ones, or a kind
 	// with a colon ("net:").
 	Forbidden []manifest.Capability
+	// Payload is how many bytes of one plugin may be fetched; default and most
+	// [artifact.MaxPayload].
+	Payload int64
+	// Unpack bounds what one payload may unpack to.
+	Unpack artifact.UnpackLimits
 }
 
 var _ resolve.Policy = Policy{}
@@ -60,11 +65,23 @@ func (p Policy) forbids(c manifest.Capability) bool {
 	})
 }
 
-// Manifest judges a plugin.json that arrived: what was chosen by a lock has not been
-// judged by its capabilities before. Errors wrap [ErrPolicy].
-func (p Policy) Manifest(m *manifest.Manifest) error {
+// manifest judges a plugin.json that arrived: what was chosen by a lock has not been
+// judged by its capabilities before.
+func (p Policy) manifest(m *manifest.Manifest) error {
 	if why, ok := p.Admit(m.ID, &index.Release{Record: index.Record{Facts: artifact.FactsOf(m)}}, false); !ok {
-		return fmt.Errorf("verify %s %s: %w: %s", m.ID, m.Version, ErrPolicy, why)
+		return fmt.Errorf("%w: %s", ErrPolicy, why)
+	}
+	return nil
+}
+
+// size judges how many bytes are to be fetched.
+func (p Policy) size(d index.Ref) error {
+	most := int64(artifact.MaxPayload)
+	if p.Payload > 0 {
+		most = min(most, p.Payload)
+	}
+	if d.Size > most {
+		return fmt.Errorf("%w: its payload has %d bytes, more than the limit of %d", ErrPolicy, d.Size, most)
 	}
 	return nil
 }
@@ -75,8 +92,15 @@ func (p Policy) Manifest(m *manifest.Manifest) error {
 func Solution(p Policy, s *resolve.Solution, locked *resolve.Lock) error {
 	for _, c := range s.Choices {
 		l, ok := locked.Find(c.ID)
-		if why, fine := p.Admit(c.ID, c.Release, ok && l.Digest == c.Release.Digest); !fine {
+		same := ok && l.Digest == c.Release.Digest
+		if why, fine := p.Admit(c.ID, c.Release, same); !fine {
 			return fmt.Errorf("verify %s %s: %w: %s", c.ID, c.Release.Version, ErrPolicy, why)
+		}
+		if same {
+			continue // it is here
+		}
+		if err := p.size(c.Package.Payload); err != nil {
+			return fmt.Errorf("verify %s %s: %w", c.ID, c.Release.Version, err)
 		}
 	}
 	return nil
@@ -84,8 +108,9 @@ func Solution(p Policy, s *resolve.Solution, locked *resolve.Lock) error {
 
 // Verified is a plugin that may be installed. Its zero value is not.
 type Verified struct {
-	f  fetch.Fetched
-	ok bool
+	f      fetch.Fetched
+	limits artifact.UnpackLimits
+	ok     bool
 }
 
 // OK reports whether v was made by this package.
@@ -97,14 +122,23 @@ func (v Verified) Manifest() *manifest.Manifest { return v.f.Image.Manifest }
 // Package returns the payload to install.
 func (v Verified) Package() artifact.Package { return v.f.Package }
 
-// Fetched judges an artifact whose bytes matched their digests: index record,
-// image index, plugin.json and package must say the same. Errors wrap
-// [ErrMismatch].
-func Fetched(f fetch.Fetched) (Verified, error) {
-	if err := agree(f); err != nil {
-		return Verified{}, fmt.Errorf("verify %s %s: %w: %w", f.Choice.ID, f.Choice.Release.Version, ErrMismatch, err)
+// Limits returns what the payload may unpack to.
+func (v Verified) Limits() artifact.UnpackLimits { return v.limits }
+
+// Fetched judges an artifact whose bytes matched their digests: index record, image
+// index, plugin.json and package must say the same, and p must admit it. Errors wrap
+// [ErrMismatch] or [ErrPolicy].
+func Fetched(p Policy, f fetch.Fetched) (Verified, error) {
+	err := agree(f)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrMismatch, err)
+	} else {
+		err = p.manifest(f.Image.Manifest)
 	}
-	return Verified{f, true}, nil
+	if err != nil {
+		return Verified{}, fmt.Errorf("verify %s %s: %w", f.Choice.ID, f.Choice.Release.Version, err)
+	}
+	return Verified{f, p.Unpack, true}, nil
 }
 
 func agree(f fetch.Fetched) error {

@@ -42,7 +42,7 @@ func fetched(t *testing.T, more ...string) fetch.Fetched {
 }
 
 func TestFetched(t *testing.T) {
-	v, err := verify.Fetched(fetched(t))
+	v, err := verify.Fetched(verify.Policy{}, fetched(t))
 	if err != nil || !v.OK() {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestMismatches(t *testing.T) {
 	} {
 		f := fetched(t)
 		spoil(&f)
-		if v, err := verify.Fetched(f); !errors.Is(err, verify.ErrMismatch) || v.OK() {
+		if v, err := verify.Fetched(verify.Policy{}, f); !errors.Is(err, verify.ErrMismatch) || v.OK() {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -100,5 +100,48 @@ func TestPolicy(t *testing.T) {
 		if (err == nil) != ok || err != nil && !errors.Is(err, verify.ErrPolicy) {
 			t.Errorf("%+v: %v", c, err)
 		}
+	}
+}
+
+// TestQuotas: what is too large is not fetched, unless it is installed already; and the
+// limits of what a payload may unpack to reach whoever unpacks it.
+func TestQuotas(t *testing.T) {
+	f := fetched(t)
+	n := f.Choice.Package.Payload.Size
+	s := &resolve.Solution{Choices: []resolve.Choice{f.Choice}}
+	for name, c := range map[string]struct {
+		limit, size int64
+		here, want  bool
+	}{
+		"as large as allowed":     {n, n, false, true},
+		"larger":                  {n - 1, n, false, false},
+		"larger, installed":       {n - 1, n, true, true},
+		"the default":             {0, artifact.MaxPayload, false, true},
+		"beyond the default":      {0, artifact.MaxPayload + 1, false, false},
+		"no rule makes it larger": {artifact.MaxPayload + 1, artifact.MaxPayload + 1, false, false},
+	} {
+		s.Choices[0].Package.Payload.Size = c.size
+		lock := &resolve.Lock{}
+		if c.here {
+			lock.Plugins = []resolve.Locked{{ID: "acme/a", Digest: f.Choice.Release.Digest}}
+		}
+		err := verify.Solution(verify.Policy{Payload: c.limit}, s, lock)
+		if (err == nil) != c.want || err != nil && !errors.Is(err, verify.ErrPolicy) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	limits := artifact.UnpackLimits{Bytes: 1, Files: 2, Ratio: 3, Path: 4}
+	if v, err := verify.Fetched(verify.Policy{Unpack: limits}, fetched(t)); err != nil || v.Limits() != limits {
+		t.Errorf("%+v, %v", v.Limits(), err)
+	}
+}
+
+// TestForbiddenManifest: a lock does not keep capabilities, so they are judged again
+// when the artifact is there.
+func TestForbiddenManifest(t *testing.T) {
+	f := fetched(t, `capabilities: ["net:example.org:443"]`)
+	v, err := verify.Fetched(verify.Policy{Forbidden: []manifest.Capability{"net:"}}, f)
+	if !errors.Is(err, verify.ErrPolicy) || v.OK() {
+		t.Errorf("%+v, %v", v, err)
 	}
 }
