@@ -33,6 +33,7 @@ var foreign = map[string][]string{
 	"contract":                       {"github.com/fxamacker/cbor/"},
 	"internal/guest":                 {"github.com/fxamacker/cbor/"},
 	"manifest":                       {"go.yaml.in/yaml/"},
+	"artifact":                       {"golang.org/x/text/unicode/norm"},
 	"fetch":                          {"golang.org/x/sync/"},
 	"load/wasm":                      {"github.com/tetratelabs/wazero"},
 	"load/process":                   {"golang.org/x/sys/"},
