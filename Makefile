@@ -57,7 +57,7 @@ bench: ## print first figures; results go to docs/benchmarks.md
 	@cd internal/bench && go run . -repo $(CURDIR)
 
 crash: ## kill every verb that changes plugins 200 times, between any two steps on disk
-	@go test -count=1 -timeout 30m ./update -run 'TestKill$$' -crash 200 -v | sed -n 's/^.*\(target .*\)/\1/p;/^---\|^FAIL\|^ok/p'
+	@go test -count=1 -timeout 30m ./update ./registry/bundle -run 'TestKill$$' -crash 200 -v | sed -n 's/^.*\(target .*\)/\1/p;/^---\|^FAIL\|^ok/p'
 
 bench-resolve: ## measure the resolver beside a reference solver and cargo
 	@mkdir -p $(BIN) && go build -o $(BIN)/resolvecheck ./internal/resolvecheck

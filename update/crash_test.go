@@ -5,12 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -19,6 +15,7 @@ import (
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/internal/durable"
+	"github.com/plugstead/plugstead/internal/durable/crashtest"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/registry/client"
 	"github.com/plugstead/plugstead/resolve"
@@ -204,42 +201,23 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
-const envKill = "PLUGSTEAD_TEST_KILL" // VERB STEP URL DIR
-
-// victim runs a verb and ends itself with SIGKILL before a step.
-func victim(arg string) {
-	f := strings.Fields(arg)
-	n, err := strconv.ParseInt(f[1], 10, 64)
-	u, oerr := at(f[2], f[3])
-	if err := errors.Join(err, oerr); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+// victim runs a verb: VERB URL DIR.
+func victim(what string) error {
+	f := strings.Fields(what)
+	u, err := at(f[1], f[2])
+	if err != nil {
+		return err
 	}
-	var step atomic.Int64
-	durable.Hook(func(durable.Step) error {
-		if step.Add(1) == n {
-			p, _ := os.FindProcess(os.Getpid())
-			_ = p.Kill()
-			select {}
-		}
-		return nil
-	})
 	for _, v := range verbs {
 		if v.name == f[0] {
-			if err := v.run(context.Background(), u); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(1)
-			}
+			return v.run(context.Background(), u)
 		}
 	}
-	fmt.Println("steps", step.Load())
-	os.Exit(0)
+	return fmt.Errorf("no verb %s", f[0])
 }
 
 func TestMain(m *testing.M) {
-	if arg := os.Getenv(envKill); arg != "" {
-		victim(arg)
-	}
+	crashtest.Main(victim)
 	if arg := os.Getenv(envMany); arg != "" {
 		if err := one(arg); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -254,51 +232,13 @@ func TestMain(m *testing.M) {
 // TestKill ends a process with SIGKILL before a step on disk, each verb many times: the
 // old or the new set is active, whole, and the next run goes to its end.
 func TestKill(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no SIGKILL")
-	}
 	url, dir := template(t)
-	rnd := rand.New(rand.NewPCG(uint64(*trials), 1))
 	for _, v := range verbs {
-		out, err := kill(t, v.name, 0, url, copyOf(t, dir))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var steps int
-		if _, err := fmt.Sscanf(out, "steps %d", &steps); err != nil {
-			t.Fatalf("%s: %q", v.name, out)
-		}
-		killed, failed := 0, 0
-		for i := range *trials {
-			n := 1 + i*steps / *trials // evenly, and anywhere once there are more trials than steps
-			if i >= steps {
-				n = 1 + rnd.IntN(steps)
-			}
-			trial := copyOf(t, dir)
-			if _, err := kill(t, v.name, n, url, trial); err != nil {
-				killed++
-			}
-			if bad := judge(t, url, trial, v.after, v.run); bad != nil {
-				failed++
-				t.Errorf("%s, killed before step %d of %d: %v", v.name, n, steps, bad)
-			}
-		}
-		if killed < *trials/2 { // the number of steps differs by one or two from run to run
-			t.Errorf("%s: only %d of %d runs were killed", v.name, killed, *trials)
-		}
-		t.Logf("target crash_%s_failures %d <= 0 %s (%d kills at %d steps)", v.name, failed, map[bool]string{true: "ok", false: "MISSED"}[failed == 0], killed, steps)
+		prepare := func() string { return strings.Join([]string{v.name, url, copyOf(t, dir)}, " ") }
+		crashtest.Trials(t, v.name, *trials, prepare, func(what string) error {
+			return judge(t, url, strings.Fields(what)[2], v.after, v.run)
+		})
 	}
-}
-
-func kill(t *testing.T, verb string, n int, url, dir string) (string, error) {
-	t.Helper()
-	c := exec.CommandContext(t.Context(), os.Args[0])
-	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s %s", envKill, verb, n, url, dir), "GORACE=atexit_sleep_ms=0")
-	out, err := c.CombinedOutput()
-	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.ExitCode() >= 0 {
-		t.Fatalf("%s: %v\n%s", verb, err, out)
-	}
-	return string(out), err
 }
 
 // wishes parses what is known to be right.
