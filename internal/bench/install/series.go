@@ -115,22 +115,35 @@ func (s *series) run(ctx context.Context, commands []command) (result, error) {
 	before := s.Requests()
 	begin := time.Now()
 	for _, c := range commands {
-		cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
-		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, c.env...)
-		cmd.Dir = c.dir
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		if err := cmd.Run(); err != nil {
-			return r, fmt.Errorf("%v: %w\n%s", c.args, err, out.Bytes())
-		}
-		r.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-		if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			r.peak = max(r.peak, u.Maxrss<<10)
+		if err := r.add(ctx, c); err != nil {
+			return r, err
 		}
 	}
 	r.wall = time.Since(begin)
 	r.requests = s.Requests() - before
 	return r, nil
+}
+
+// add runs one process.
+func (r *result) add(ctx context.Context, c command) error {
+	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, c.env...)
+	cmd.Dir = c.dir
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended, peak := make(chan struct{}), make(chan int64)
+	go func() { peak <- watchPeak(cmd.Process.Pid, ended) }()
+	err := cmd.Wait()
+	close(ended)
+	r.peak = max(r.peak, <-peak)
+	r.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if err != nil {
+		return fmt.Errorf("%v: %w\n%s", c.args, err, out.Bytes())
+	}
+	return nil
 }
 
 // size is how many bytes the files below dir take, each inode once.
