@@ -178,7 +178,7 @@ func TestDecodeRandom(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	d := new(decoder)
 	accepted, refused := 0, 0
-	for range 20000 {
+	for range 6000 {
 		l := vary(rnd, []string{wholeLine, wholeHeader}[rnd.IntN(2)])
 		r, h := agree(t, d, []byte(l))
 		for _, ok := range []bool{r, h} {
@@ -189,7 +189,7 @@ func TestDecodeRandom(t *testing.T) {
 			}
 		}
 	}
-	if accepted < 5000 || refused < 5000 {
+	if accepted < 1500 || refused < 1500 {
 		t.Errorf("%d accepted and %d refused: one of them is hardly tried", accepted, refused)
 	}
 }
