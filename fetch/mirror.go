@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,9 +15,9 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 )
 
-// Mirrored is one source that several places have copies of. They are asked in order: an
-// index document comes from the first that answers, bytes from the first that has them
-// all right. What a mirror says is checked as what the origin says is: bytes against
+// Mirrored is one source that several places have copies of, whole or in part. They are
+// asked in order: an index document comes from the first that has it, bytes from the first
+// that has them all right. What a mirror says is checked as what the origin says is: bytes against
 // their digests, documents not at all, so that mirrors are trusted like the origin.
 //
 // A download that breaks off goes on at the next mirror where it ended. When all fail the
@@ -34,6 +35,7 @@ type Mirrored struct {
 
 var (
 	_ Remote         = Mirrored{}
+	_ Narrower       = Mirrored{}
 	_ index.Searcher = Mirrored{}
 )
 
@@ -70,53 +72,88 @@ func (e MirrorsError) Unwrap() []error {
 func (m Mirrored) Identity() string { return m.Origin.Identity() }
 
 // inOrder calls ask for one mirror after the other until one answers. That there is no
-// such document is an answer.
+// such document is the answer if no other has it.
 func (m Mirrored) inOrder(ctx context.Context, ask func(i int, s Source) error) error {
 	var failed MirrorsError
+	var none error
 	for i, s := range m.Sources {
 		err := ask(i, s)
-		if err == nil || ctx.Err() != nil || errors.Is(err, index.ErrNotFound) || len(m.Sources) == 1 {
+		switch {
+		case err == nil || ctx.Err() != nil || len(m.Sources) == 1:
 			return err
+		case errors.Is(err, index.ErrNotFound):
+			none = cmp.Or(none, err)
+		default:
+			failed = append(failed, MirrorFailure{s.Identity(), err})
 		}
-		failed = append(failed, MirrorFailure{s.Identity(), err})
+	}
+	if none != nil {
+		return none
 	}
 	return failed
 }
 
-// Plugin implements index.Index.
-func (m Mirrored) Plugin(ctx context.Context, id manifest.ID) (p *index.Plugin, err error) {
-	err = m.inOrder(ctx, func(_ int, s Source) (err error) {
-		p, err = s.Plugin(ctx, id)
+// Plugin implements index.Index: what no mirror has counts as yanked.
+func (m Mirrored) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
+	var b []byte
+	err := m.inOrder(ctx, func(_ int, s Source) error {
+		a, err := documentOf(ctx, s, id, "")
+		b = a.Bytes
 		return err
 	})
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	p, err := index.Parse(id, b)
+	if err != nil {
+		return nil, err
+	}
+	return m.Narrow(ctx, p)
 }
 
 // Document implements [Remote]. Tags and revisions of different mirrors mean different
 // things, so that each carries who said it.
-func (m Mirrored) Document(ctx context.Context, id manifest.ID, tag string) (a Answer, err error) {
-	err = m.inOrder(ctx, func(_ int, s Source) (err error) {
-		a, err = documentOf(ctx, s, id, saidBy(s, tag))
+func (m Mirrored) Document(ctx context.Context, id manifest.ID, tag string) (Answer, error) {
+	var found, none Answer
+	answers := 0
+	err := m.inOrder(ctx, func(_ int, s Source) error {
+		a, err := documentOf(ctx, s, id, saidBy(s, tag))
 		a.Tag, a.Revision = says(s, a.Tag), says(s, a.Revision)
+		switch {
+		case err == nil:
+			found = a
+		case errors.Is(err, index.ErrNotFound):
+			if answers++; answers == 1 {
+				none = a
+			}
+		}
 		return err
 	})
-	return a, err
+	if !errors.Is(err, index.ErrNotFound) {
+		return found, err
+	}
+	if answers < len(m.Sources) {
+		none.Revision = "" // who could not be asked may have it
+	}
+	return none, err
 }
 
-func documentOf(ctx context.Context, s Source, id manifest.ID, tag string) (Answer, error) {
-	if r, ok := s.(Remote); ok {
-		a, err := r.Document(ctx, id, tag)
-		if err == nil && !a.Unchanged {
-			_, err = index.Parse(id, a.Bytes) // the page of a hotel is no answer
+func documentOf(ctx context.Context, s Source, id manifest.ID, tag string) (a Answer, err error) {
+	switch s := s.(type) {
+	case Remote:
+		a, err = s.Document(ctx, id, tag)
+	case Verbatim:
+		a.Bytes, err = s.Raw(ctx, id)
+	default:
+		var p *index.Plugin
+		if p, err = s.Plugin(ctx, id); err == nil {
+			a.Bytes, err = p.Bytes()
 		}
-		return a, err
 	}
-	p, err := s.Plugin(ctx, id)
-	if err != nil {
-		return Answer{}, err
+	if err == nil && !a.Unchanged {
+		_, err = index.Parse(id, a.Bytes) // the page of a hotel is no answer
 	}
-	b, err := p.Bytes()
-	return Answer{Bytes: b}, err
+	return a, err
 }
 
 // Revision implements [Remote].

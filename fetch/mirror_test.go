@@ -190,20 +190,37 @@ func TestMirrorsAllFail(t *testing.T) {
 	}
 }
 
-// TestMirrorsStop asks no other mirror when the first says that a name
-// is unknown, and gives up when nobody wants an answer any more.
-func TestMirrorsStop(t *testing.T) {
+// TestMirrorsUnknown asks all mirrors for a name the first does not know. It is unknown if
+// none has it; that is not remembered if one could not be asked. Nobody is asked when
+// nobody wants an answer any more.
+func TestMirrorsUnknown(t *testing.T) {
 	asked := 0
-	second := dead(t, func(w http.ResponseWriter, _ *http.Request) { asked++; w.WriteHeader(500) })
-	m := fetch.Mirrored{Origin: second, Sources: []fetch.Source{registrytest.New(t).ClientWith(""), second}}
-	if _, err := m.Plugin(t.Context(), "acme/a"); !errors.Is(err, index.ErrNotFound) || asked != 0 {
-		t.Errorf("%v, asked %d times", err, asked)
-	}
-	if a, err := m.Document(t.Context(), "acme/a", ""); !errors.Is(err, index.ErrNotFound) || a.Revision == "" || asked != 0 {
-		t.Errorf("%+v, %v, asked %d times", a, err, asked)
+	away := dead(t, func(w http.ResponseWriter, _ *http.Request) { asked++; w.WriteHeader(500) })
+	empty, full := registrytest.New(t).ClientWith(""), sources(t, plugintest.Pack(t, "acme/a", "1.0.0"))["registry"]
+	for name, c := range map[string]struct {
+		list           []fetch.Source
+		known, revised bool
+	}{
+		"one":              {[]fetch.Source{empty}, false, true},
+		"none of two":      {[]fetch.Source{empty, empty}, false, true},
+		"the second":       {[]fetch.Source{empty, full}, true, true},
+		"one cannot":       {[]fetch.Source{empty, away}, false, false},
+		"the other cannot": {[]fetch.Source{away, empty}, false, false},
+		"the third":        {[]fetch.Source{empty, away, full}, true, true},
+	} {
+		m := fetch.Mirrored{Origin: full, Sources: c.list}
+		a, err := m.Document(t.Context(), "acme/a", "")
+		if (err == nil) != c.known || err != nil && !errors.Is(err, index.ErrNotFound) || (a.Revision != "") != c.revised {
+			t.Errorf("%s: %+v, %v", name, a, err)
+		}
+		if _, err := m.Plugin(t.Context(), "acme/a"); (err == nil) != c.known || err != nil && !errors.Is(err, index.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	asked = 0
+	m := fetch.Mirrored{Origin: away, Sources: []fetch.Source{empty, away}}
 	if _, err := m.Plugin(ctx, "acme/a"); !errors.Is(err, context.Canceled) || asked != 0 {
 		t.Errorf("%v, asked %d times", err, asked)
 	}

@@ -22,7 +22,15 @@ type Remote interface {
 	Revision(ctx context.Context) (string, error)
 }
 
-// Narrower is an optional interface of a [Remote] whose documents may name more than it has.
+// Verbatim is an optional interface of a [Source] that has documents as they were published.
+type Verbatim interface {
+	// Raw returns the bytes of the document of id; the error wraps index.ErrNotFound if
+	// there is none.
+	Raw(ctx context.Context, id manifest.ID) ([]byte, error)
+}
+
+// Narrower is an optional interface of a [Source] whose documents may name more than it has.
+// Releases that are not there are yanked with the reason index.NotMirrored.
 type Narrower interface {
 	// Narrow returns p without what is not there. It does not change p, which is the
 	// document that was asked for last or a kept copy of it.

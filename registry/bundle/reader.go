@@ -197,7 +197,7 @@ func (b *Bundle) small(r io.ReaderAt, name string) ([]byte, error) {
 // Identity implements fetch.Source.
 func (b *Bundle) Identity() string { return "bundle:" + filepath.ToSlash(b.path) }
 
-// Raw returns the document of id as it was published, or index.ErrNotFound.
+// Raw implements fetch.Verbatim.
 func (b *Bundle) Raw(_ context.Context, id manifest.ID) ([]byte, error) {
 	if _, ok := b.entries[documents+string(id)]; !ok {
 		return nil, fmt.Errorf("index of %s: %w", id, index.ErrNotFound)
@@ -208,6 +208,11 @@ func (b *Bundle) Raw(_ context.Context, id manifest.ID) ([]byte, error) {
 	}
 	defer f.Close()
 	return b.small(f, documents+string(id))
+}
+
+// Narrow implements fetch.Narrower.
+func (b *Bundle) Narrow(_ context.Context, p *index.Plugin) (*index.Plugin, error) {
+	return b.available.Narrow(p), nil
 }
 
 // Available returns what is in the bundle. The caller does not change it.

@@ -74,6 +74,27 @@ func (c *Client) document(ctx context.Context, id manifest.ID, tag string) (a fe
 	return a, err
 }
 
+// File returns a file of at most limit bytes that the server has beside what a registry
+// has; path begins with a slash. If there is none the error wraps registry.ErrNotFound.
+func (c *Client) File(ctx context.Context, path string, limit int64) ([]byte, error) {
+	r, err := c.request(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.get(r, limit+1, http.StatusOK, http.StatusNotFound, http.StatusGone)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: %w", path, registry.ErrNotFound)
+	}
+	b, err := io.ReadAll(res.Body)
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%w: GET %s: more than %d bytes", ErrProtocol, path, limit)
+	}
+	return b, err
+}
+
 // isTag reports whether t looks like an ETag, of RFC 9110 section 8.8.3.
 func isTag(t string) bool {
 	if len(t) > 2 && t[:2] == "W/" {

@@ -12,11 +12,6 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 )
 
-// verbatim is a source that has documents as they were published.
-type verbatim interface {
-	Raw(ctx context.Context, id manifest.ID) ([]byte, error)
-}
-
 // partial is a source that may lack some of what its documents name.
 type partial interface {
 	Available(ctx context.Context) (*index.Available, error)
@@ -79,7 +74,7 @@ func (d *documents) find(ctx context.Context, id manifest.ID) (*index.Plugin, er
 // document asks the source for the bytes of a document.
 func (d *documents) document(ctx context.Context, id manifest.ID) ([]byte, error) {
 	switch from := d.from.(type) {
-	case verbatim:
+	case fetch.Verbatim:
 		return from.Raw(ctx, id)
 	case fetch.Remote:
 		a, err := from.Document(ctx, id, "")

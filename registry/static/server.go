@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
@@ -24,8 +20,7 @@ import (
 // a file server available.json is asked for, once. Its methods allow concurrent calls.
 type Server struct {
 	*client.Client
-	http  *http.Client
-	files atomic.Bool // a document came without a revision
+	kind atomic.Int32 // of what answers
 
 	mu        sync.Mutex
 	asked     bool
@@ -38,6 +33,12 @@ var (
 	_ index.Searcher = (*Server)(nil)
 )
 
+// Kinds of servers; 0 as long as it is not known.
+const (
+	registered = 1 + iota // documents come with a revision: a registry, which has all it names
+	files                 // they come without
+)
+
 // At returns what answers at an http or https address, or client.ErrAddress. A registry that
 // wants to know who reads gets the credentials of client.Docker. It touches no
 // network.
@@ -46,25 +47,17 @@ func At(address string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
-	t.ResponseHeaderTimeout = 30 * time.Second
-	return &Server{Client: c, http: &http.Client{Transport: t, CheckRedirect: redirect}}, nil
-}
-
-// redirect keeps a list from coming over a weaker connection than was asked for.
-func redirect(r *http.Request, via []*http.Request) error {
-	if len(via) >= 5 || via[0].URL.Scheme == "https" && r.URL.Scheme != "https" {
-		return fmt.Errorf("%w: redirect refused", client.ErrProtocol)
-	}
-	return nil
+	return &Server{Client: c}, nil
 }
 
 // Document implements fetch.Remote.
 func (s *Server) Document(ctx context.Context, id manifest.ID, tag string) (fetch.Answer, error) {
 	a, err := s.Client.Document(ctx, id, tag)
-	if err == nil && a.Revision == "" {
-		s.files.Store(true)
+	switch {
+	case a.Revision != "":
+		s.kind.Store(registered)
+	case err == nil:
+		s.kind.Store(files)
 	}
 	return a, err
 }
@@ -84,7 +77,7 @@ func (s *Server) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, err
 
 // Narrow implements fetch.Narrower.
 func (s *Server) Narrow(ctx context.Context, p *index.Plugin) (*index.Plugin, error) {
-	if !s.files.Load() {
+	if s.kind.Load() == registered {
 		return p, nil
 	}
 	a, err := s.Available(ctx)
@@ -101,7 +94,7 @@ func (s *Server) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit,
 		for h, err := range s.Client.Search(ctx, q) {
 			if errors.Is(err, client.ErrProtocol) && errors.Is(err, registry.ErrNotFound) {
 				if a, failed := s.Available(ctx); failed == nil && a != nil {
-					s.files.Store(true)
+					s.kind.Store(files)
 					index.SearchAll(ctx, listed{s, a}, q)(yield)
 					return
 				}
@@ -139,37 +132,12 @@ func (s *Server) Available(ctx context.Context) (*index.Available, error) {
 }
 
 func (s *Server) ask(ctx context.Context) (*index.Available, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Identity()+RouteAvailable, nil)
+	b, err := s.File(ctx, RouteAvailable, index.MaxAvailable)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.http.Do(r)
-	if err != nil {
-		return nil, unreachable(ctx, err)
-	}
-	defer res.Body.Close()
-	switch res.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound, http.StatusGone:
-		return nil, nil
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return nil, fmt.Errorf("%w: %s", client.ErrUnauthorized, http.StatusText(res.StatusCode))
-	default:
-		return nil, fmt.Errorf("%w: status %d", client.ErrUnreachable, res.StatusCode)
-	}
-	b, err := io.ReadAll(io.LimitReader(res.Body, index.MaxAvailable+1))
-	if err != nil {
-		return nil, unreachable(ctx, err)
-	}
 	return index.ParseAvailable(b)
-}
-
-func unreachable(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	if errors.Is(err, client.ErrProtocol) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", client.ErrUnreachable, err)
 }

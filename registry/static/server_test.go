@@ -128,7 +128,7 @@ func TestBadLists(t *testing.T) {
 		"a page":         {200, "<html>", index.ErrAvailable},
 		"no permission":  {403, "", client.ErrUnauthorized},
 		"a broken disk":  {500, "", client.ErrUnreachable},
-		"a strange code": {418, "", client.ErrUnreachable},
+		"a strange code": {418, "", client.ErrProtocol},
 	} {
 		s, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/available.json" {
@@ -141,6 +141,23 @@ func TestBadLists(t *testing.T) {
 		if _, err := s.Plugin(t.Context(), "acme/hello"); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestListLater: a list is asked for again, like everything else.
+func TestListLater(t *testing.T) {
+	files := http.FileServer(http.Dir(spread(t)))
+	tries := 0
+	s, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if tries++; tries == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		files.ServeHTTP(w, r)
+	}))
+	list, err := s.Available(t.Context())
+	if err != nil || tries != 2 || !slices.Equal(list.Names(), []manifest.ID{"acme/base", "acme/hello"}) {
+		t.Errorf("%v, %d tries", err, tries)
 	}
 }
 

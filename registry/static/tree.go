@@ -43,6 +43,8 @@ type stamp struct {
 
 var (
 	_ fetch.Source   = (*Tree)(nil)
+	_ fetch.Verbatim = (*Tree)(nil)
+	_ fetch.Narrower = (*Tree)(nil)
 	_ index.Searcher = (*Tree)(nil)
 )
 
@@ -125,7 +127,7 @@ func (t *Tree) read(path string, limit int64) ([]byte, error) {
 	return b, err
 }
 
-// Raw returns the document of id as it was published, or index.ErrNotFound.
+// Raw implements fetch.Verbatim.
 func (t *Tree) Raw(_ context.Context, id manifest.ID) ([]byte, error) {
 	b, err := t.read(documentPath(id), index.MaxDocument)
 	if errors.Is(err, store.ErrNotFound) {
@@ -150,6 +152,15 @@ func (t *Tree) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error
 		return nil, err
 	}
 	p, err := index.Parse(id, b)
+	if err != nil {
+		return nil, err
+	}
+	return a.Narrow(p), nil
+}
+
+// Narrow implements fetch.Narrower.
+func (t *Tree) Narrow(ctx context.Context, p *index.Plugin) (*index.Plugin, error) {
+	a, err := t.Available(ctx)
 	if err != nil {
 		return nil, err
 	}
