@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,7 +50,10 @@ type Options struct {
 	// Default: the environment variable PLUGSTEAD_REGISTRY. With neither, and no
 	// Sources, installed plugins run and nothing can be installed.
 	Registry string
-	Sources  fetch.Sources // in place of Registry
+	// Mirrors are copies of Registry, whole or in part, which are asked first, in this order.
+	// Default: the words of the environment variable PLUGSTEAD_MIRRORS.
+	Mirrors []string
+	Sources fetch.Sources // in place of Registry and Mirrors
 	// Cache is the folder in which index documents are kept, so that only changes are
 	// asked for, and Offline can answer. Default: DefaultCache(). It may be removed at any
 	// time, and is done without if it cannot be used.
@@ -92,8 +96,11 @@ func (h *Host) running() *supervise.Set {
 	return nil
 }
 
-// EnvRegistry is the environment variable that names the registry.
-const EnvRegistry = "PLUGSTEAD_REGISTRY"
+// Environment variables that name the registry, and mirrors of it with spaces in between.
+const (
+	EnvRegistry = "PLUGSTEAD_REGISTRY"
+	EnvMirrors  = "PLUGSTEAD_MIRRORS"
+)
 
 // Open opens a host with all drivers that are linked by default: plugins in this
 // process, in processes of their own, and in WebAssembly. It touches no network.
@@ -136,7 +143,7 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 		o.Log = slog.Default()
 	}
 	if o.Sources.Default == nil && o.Sources.Namespaces == nil {
-		if o.Sources.Default, err = OpenSource(cmp.Or(o.Registry, os.Getenv(EnvRegistry))); err != nil {
+		if o.Sources.Default, err = o.source(); err != nil {
 			return nil, err
 		}
 	}
@@ -153,6 +160,15 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 		h.up.Prepare = h.set.Prepare
 	}
 	return h, nil
+}
+
+// source opens what Registry and Mirrors name, or else the environment.
+func (o *Options) source() (fetch.Source, error) {
+	mirrors := o.Mirrors
+	if mirrors == nil {
+		mirrors = strings.Fields(os.Getenv(EnvMirrors))
+	}
+	return OpenMirrored(cmp.Or(o.Registry, os.Getenv(EnvRegistry)), mirrors...)
 }
 
 // DefaultDrivers returns the drivers that [Open] links.

@@ -40,6 +40,32 @@ func OpenSource(s string) (fetch.Source, error) {
 	return openLocal(s)
 }
 
+// OpenMirrored opens the source named origin and the mirrors of it, which are asked first, in
+// their order; see fetch.Mirrored. Names are those of [OpenSource]. Without mirrors it is
+// OpenSource; mirrors of no origin are an error that wraps fetch.ErrNoSource.
+func OpenMirrored(origin string, mirrors ...string) (fetch.Source, error) {
+	from, err := OpenSource(origin)
+	if err != nil || len(mirrors) == 0 {
+		return from, err
+	}
+	if from == nil {
+		return nil, fmt.Errorf("mirror %.200q of nothing: %w", mirrors[0], fetch.ErrNoSource)
+	}
+	m := fetch.Mirrored{Origin: from}
+	for _, name := range mirrors {
+		s, err := OpenSource(name)
+		if err == nil && s == nil {
+			err = fetch.ErrNoSource
+		}
+		if err != nil {
+			return nil, fmt.Errorf("mirror %.200q: %w", name, err)
+		}
+		m.Sources = append(m.Sources, s)
+	}
+	m.Sources = append(m.Sources, from)
+	return m, nil
+}
+
 func openLocal(path string) (fetch.Source, error) {
 	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
 		return bundle.Open(path)

@@ -8,12 +8,15 @@ import (
 	"testing"
 
 	"github.com/plugstead/plugstead"
+	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/internal/plugintest"
+	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
 	"github.com/plugstead/plugstead/registry/mirror"
 	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/store/disk"
+	"github.com/plugstead/plugstead/version"
 )
 
 func TestOpenSource(t *testing.T) {
@@ -57,6 +60,48 @@ func TestOpenSource(t *testing.T) {
 			if p, err := src.Plugin(t.Context(), "acme/a"); err != nil || len(p.Releases) != 1 {
 				t.Errorf("%s: %v", s, err)
 			}
+		}
+	}
+}
+
+// TestMirrors installs from a mirror when the registry is away, whichever way it is named.
+func TestMirrors(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "packed")
+	packed, err := disk.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Push(t, packed, plugintest.Pack(t, "acme/a", "1.0.0"))
+	away := "http://127.0.0.1:1"
+	facts := plugstead.Facts{App: "acme", Version: version.MustParse("1.0.0"), Points: []manifest.PointRef{{ID: "acme.dev/greeter", Major: 1}}, Runtimes: []string{manifest.RuntimeWasm}}
+	t.Setenv(plugstead.EnvMirrors, " "+dir+"  ")
+	for _, o := range []plugstead.Options{{Registry: away}, {Registry: away, Mirrors: []string{dir}}} {
+		o.Dir = t.TempDir()
+		h, err := plugstead.OpenFor(t.Context(), nil, facts, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Install(t.Context(), "acme/a"); err != nil {
+			t.Errorf("%v: %v", o.Mirrors, err)
+		}
+		list, err := h.Installed()
+		if err != nil || len(list.Records) != 1 {
+			t.Errorf("%v: %v, %v", o.Mirrors, list, err)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+		t.Setenv(plugstead.EnvMirrors, "")
+	}
+	if s, err := plugstead.OpenMirrored(away); err != nil || s.Identity() != away {
+		t.Errorf("no mirrors: %v, %v", s, err)
+	}
+	if _, err := plugstead.OpenMirrored("", dir); !errors.Is(err, fetch.ErrNoSource) {
+		t.Errorf("a mirror of nothing: %v", err)
+	}
+	for _, bad := range []string{"", "ftp://x", filepath.Join(dir, "missing")} {
+		if _, err := plugstead.OpenMirrored(away, dir, bad); err == nil || !strings.Contains(err.Error(), "mirror") {
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }

@@ -194,23 +194,52 @@ func (x *exam) sources() {
 }
 
 func (x *exam) source(s fetch.Source) {
+	if m, ok := s.(fetch.Mirrored); ok {
+		x.mirrors(m)
+		return
+	}
+	x.ask("registry", statusFail, s)
+}
+
+// mirrors looks at all of them: one that answers is enough.
+func (x *exam) mirrors(m fetch.Mirrored) {
+	var silent []int // their places among the checks
+	for _, s := range m.Sources {
+		name := "mirror"
+		if s.Identity() == m.Identity() {
+			name = "registry"
+		}
+		at := len(x.checks)
+		if x.ask(name, statusWarn, s); x.checks[at].Status == statusWarn {
+			silent = append(silent, at)
+		}
+	}
+	if len(silent) == len(m.Sources) {
+		for _, at := range silent {
+			x.checks[at].Status = statusFail
+		}
+	}
+}
+
+// ask asks one source for something small; bad is how bad it is if it does not answer.
+func (x *exam) ask(name string, bad status, s fetch.Source) {
 	far, remote := s.(fetch.Remote)
 	switch {
 	case !remote:
-		x.add("registry", statusOK, "", "%s", s.Identity())
+		x.add(name, statusOK, "", "%s", s.Identity())
 		return
 	case x.offline:
-		x.add("registry", statusSkip, "", "%s is not asked", s.Identity())
+		x.add(name, statusSkip, "", "%s is not asked", s.Identity())
 		return
 	}
 	ctx, cancel := context.WithTimeout(x.ctx, patience)
 	defer cancel()
 	begin := time.Now()
 	if _, err := far.Revision(ctx); err != nil {
-		x.explain("registry", statusFail, err)
+		x.explain(name, bad, err)
 		return
 	}
-	x.add("registry", statusOK, "", "%s answers in %s", s.Identity(), time.Since(begin).Round(time.Millisecond))
+	x.add(name, statusOK, "", "%s answers in %s", s.Identity(), time.Since(begin).Round(time.Millisecond))
 	x.clock(ctx, s)
 }
 

@@ -269,6 +269,13 @@ func TestDoctorOfRegistries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	closed2, err := client.New("http://127.0.0.1:2", client.Options{Retry: fetch.Retry{Times: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mirrored := func(origin, mirror fetch.Source) fetch.Sources {
+		return fetch.Sources{Default: fetch.Mirrored{Origin: origin, Sources: []fetch.Source{mirror, origin}}}
+	}
 	for _, c := range []struct {
 		from  fetch.Sources
 		flags string
@@ -278,6 +285,9 @@ func TestDoctorOfRegistries(t *testing.T) {
 		{fetch.Sources{}, "", 0, []string{"warn|registry|no source configured: installed plugins run*|set PLUGSTEAD_REGISTRY"}},
 		{fetch.Sources{Default: closed}, "", 1, []string{"fail|registry|*registry cannot be reached*|check the address"}},
 		{fetch.Sources{Default: closed}, "--offline", 0, []string{"skip|registry|http://127.0.0.1:1 is not asked"}},
+		{mirrored(closed, at(time.Second)), "", 0, []string{"warn|registry|*registry cannot be reached"}},
+		{mirrored(at(time.Second), closed), "", 0, []string{"warn|mirror|*registry cannot be reached"}},
+		{mirrored(closed, closed2), "", 1, []string{"fail|mirror|*cannot be reached", "fail|registry|*cannot be reached"}},
 		{fetch.Sources{Default: at(2 * time.Hour)}, "", 0, []string{"warn|clock|*behind http*|set the clock"}},
 		{fetch.Sources{Default: at(-2 * time.Hour)}, "", 0, []string{"warn|clock|*ahead of http*|set the clock"}},
 		{fetch.Sources{Default: gone}, "", 0, []string{"skip|clock|*does not tell"}},
