@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
@@ -76,6 +77,7 @@ func run(o fetch.IndexOptions, dir, file string, names []string) error {
 		return err
 	}
 	l := &resolve.Lock{App: p.Host.App, Platforms: []manifest.Platform{p.Host.Platform}, Requests: p.Wishes, Sources: []resolve.LockedSource{{Name: "local", Root: "local"}}}
+	l.Plugins = slices.Grow(l.Plugins, len(s.Choices))
 	for _, c := range s.Choices {
 		l.Plugins = append(l.Plugins, c.Locked("local"))
 	}
