@@ -61,11 +61,17 @@ func (c *cache) merge() {
 			continue
 		}
 		was := packed[e.Name()]
-		done := err == nil && was != nil && os.SameFile(now, was) && now.ModTime().Equal(was.ModTime())
+		done := err == nil && was != nil && unchanged(now, was)
 		if done || strings.HasPrefix(e.Name(), durable.TempPrefix) && time.Since(now.ModTime()) > leftOver {
 			_ = os.Remove(path) // the next one tries again
 		}
 	}
+}
+
+// unchanged reports whether two looks at a file saw the same one: files of documents are
+// replaced, never written to.
+func unchanged(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // writePack writes the documents of the files in list, then those of the present pack that
