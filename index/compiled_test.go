@@ -114,15 +114,16 @@ func TestCompiledRandom(t *testing.T) {
 	shared := new(Ranges)
 	n := 0
 	for range 20000 {
-		doc := lines[0]
+		var doc strings.Builder
+		doc.WriteString(lines[0])
 		for _, l := range lines[1 : 1+rnd.IntN(4)] {
 			if rnd.IntN(2) == 0 {
 				l = strings.TrimSuffix(vary(rnd, strings.TrimSuffix(l, "\n")), "\n") + "\n"
 			}
-			doc += l
+			doc.WriteString(l)
 		}
-		if p, err := Parse("acme/hello", []byte(doc)); err == nil {
-			roundTrip(t, shared, p, []byte(doc))
+		if p, err := Parse("acme/hello", []byte(doc.String())); err == nil {
+			roundTrip(t, shared, p, []byte(doc.String()))
 			n++
 		}
 	}
