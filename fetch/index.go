@@ -80,13 +80,19 @@ func OpenIndex(ctx context.Context, from Sources, o IndexOptions) *Index {
 	return x
 }
 
-// Close ends what is still being read ahead, and waits for it.
+// Close ends what is still being read ahead, and waits for it. It may write to the cache,
+// unless the context of the Index has ended.
 func (x *Index) Close() error {
 	x.mu.Lock()
 	x.waiting = nil
+	ended := x.ctx.Err() != nil
 	x.cancel()
 	x.mu.Unlock()
 	x.work.Wait()
+	for _, r := range x.remotes {
+		r.cache.close(!ended)
+	}
+	clear(x.remotes)
 	return nil
 }
 

@@ -141,19 +141,19 @@ func (r *remote) ask(ctx context.Context, id manifest.ID, old *entry, p *index.P
 	a, err := r.Remote.Document(ctx, id, tag)
 	switch {
 	case errors.Is(err, index.ErrNotFound) && a.Revision != "": // not the page of a hotel
-		r.cache.write(id, entry{Revision: a.Revision}, nil)
+		r.cache.write(id, entry{Revision: a.Revision}, nil, nil)
 		return nil, err
 	case err != nil:
 		return nil, err
 	case a.Unchanged && p != nil && tag != "":
 		if a.Revision != old.Revision {
-			r.cache.renew(id, entry{Revision: a.Revision, Tag: old.Tag, Digest: old.Digest})
+			r.cache.renew(id, entry{Revision: a.Revision, Tag: old.Tag, Digest: old.Digest}, p)
 		}
 		return p, nil
 	}
 	if p, err = index.Parse(id, a.Bytes); err != nil {
 		return nil, err
 	}
-	r.cache.write(id, entry{Revision: a.Revision, Tag: a.Tag, Digest: p.Document}, a.Bytes)
+	r.cache.write(id, entry{Revision: a.Revision, Tag: a.Tag, Digest: p.Document}, p, a.Bytes)
 	return p, nil
 }

@@ -38,3 +38,28 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkReadCompiled reads the same documents from their compiled form.
+func BenchmarkReadCompiled(b *testing.B) {
+	for _, n := range []int{10, 1000} {
+		doc := releases(n)
+		p, err := index.Parse("acme/hello", doc)
+		if err != nil {
+			b.Fatal(err)
+		}
+		compiled, err := p.Compile(doc)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("releases=%d", n), func(b *testing.B) {
+			shared := new(index.Ranges)
+			b.ReportAllocs()
+			for b.Loop() {
+				if p, err := index.ReadCompiled(compiled, doc, shared); err != nil || len(p.Releases) != n {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/release")
+		})
+	}
+}

@@ -40,7 +40,8 @@ func (s *Solver) admit(p *plugin) *admission {
 		return a
 	}
 	a := &admission{epoch: s.epoch}
-	a.Base, a.Stable, a.Prefer, a.Needs, a.Topics = pubgrub.Full(len(p.versions)), p.stable, -1, p.needs, p.topics
+	a.Versions, a.Base, a.Stable, a.Prefer, a.Topics = len(p.versions), pubgrub.Full(len(p.versions)), p.stable, -1, p.topics
+	a.Needs = func(v int) []*pubgrub.Need { return s.needsOf(p, v) }
 	a.Lowest = s.p.Rules.Lowest
 	for i, r := range p.releases {
 		k := s.refuse(p, r, wished == 1, locked)

@@ -154,7 +154,7 @@ func (p *plugin) offering(id manifest.ID, rng version.Range) pubgrub.Set {
 // asked for or has installed goes before the other options, and only it may stand in
 // for a name of another namespace.
 func (s *Solver) admitChoice(p *plugin) *pubgrub.Package {
-	k := &pubgrub.Package{Base: p.choice.base, Prefer: -1, Needs: p.needs}
+	k := &pubgrub.Package{Versions: len(p.versions), Base: p.choice.base, Prefer: -1, Needs: func(v int) []*pubgrub.Need { return p.needs[v] }}
 	best := 0
 	for i, o := range p.choice.options {
 		rank := 0

@@ -24,13 +24,16 @@ type plugin struct {
 	absent    error // why there is no document
 	releases  []*index.Release
 	versions  []version.Version // ascending, as releases
-	needs     [][]*pubgrub.Need
-	pre       pubgrub.Set // the pre-releases
-	stable    pubgrub.Set // the others; nil if all are
-	withdrawn bool        // some version is yanked or blocked
-	topics    []int32     // names it offers
-	ordered   bool        // some version has a need with init
-	text      []string    // the versions as text, made when first asked for
+	needs     [][]*pubgrub.Need // see needsOf
+	own       []*need           // all that are made
+	byKey     map[needKey]*need // the same, of more than a few
+	asked     int               // of which version they were asked: none yet, one, or several
+	pre       pubgrub.Set       // the pre-releases
+	stable    pubgrub.Set       // the others; nil if all are
+	withdrawn bool              // some version is yanked or blocked
+	topics    []int32           // names it offers
+	ordered   bool              // some version has a need with init
+	text      []string          // the versions as text, made when first asked for
 
 	admitted [2]*admission // for everybody, and if a wish names it
 	role     role
@@ -53,6 +56,7 @@ func (s *Solver) role(id manifest.ID) *role {
 type need struct {
 	pubgrub.Need
 	owner  *plugin
+	key    needKey
 	field  string // of the manifest: "requires", "any_of" or "conflicts"
 	id     manifest.ID
 	target *plugin // nil for any_of
@@ -108,61 +112,133 @@ func (s *Solver) compile(p *plugin) {
 		p.releases[i] = &p.doc.Releases[i]
 	}
 	slices.SortFunc(p.releases, func(a, b *index.Release) int { return a.Version.Compare(b.Version) })
-	p.pre, p.needs = pubgrub.NewSet(n), make([][]*pubgrub.Need, n)
-	topics, seen := map[int32]bool{}, map[string]*need{}
+	p.pre, p.needs, p.asked = pubgrub.NewSet(n), make([][]*pubgrub.Need, n), nobody
 	for i, r := range p.releases {
 		p.versions[i] = r.Version
 		p.withdrawn = p.withdrawn || r.State.Yanked != nil || r.State.Blocked != nil
+		p.ordered = p.ordered || slices.ContainsFunc(r.Requires, func(m manifest.Need) bool { return m.Init && m.ID != p.id })
 		if r.Version.Pre != "" {
 			p.pre.Add(i)
 		}
 		for _, o := range r.Offers {
-			topics[s.plugin(o.ID).number] = true
+			p.topics = append(p.topics, s.plugin(o.ID).number)
 		}
-		s.compileNeeds(p, i, seen)
 	}
 	if !p.pre.Empty() {
 		p.stable = pubgrub.Full(n).Minus(p.pre)
 	}
-	for t := range topics {
-		p.topics = append(p.topics, t)
-	}
 	slices.Sort(p.topics)
+	p.topics = slices.Compact(p.topics)
 }
 
-// compileNeeds adds version i to the needs that it has.
-func (s *Solver) compileNeeds(p *plugin, i int, seen map[string]*need) {
-	r := p.releases[i]
-	add := func(key string, make func() *need) {
-		n := seen[key]
-		if n == nil {
-			n = make()
-			n.owner, n.From = p, pubgrub.NewSet(len(p.releases))
-			s.number(n)
-			seen[key] = n
+// Values of plugin.asked that are no version.
+const (
+	nobody    = -1
+	everybody = -2
+)
+
+// needsOf returns the needs of version v of p. Most plugins are asked for those of one
+// version only: then those of the others are just looked through for the same ones.
+func (s *Solver) needsOf(p *plugin, v int) []*pubgrub.Need {
+	switch {
+	case p.asked == nobody:
+		p.asked = v
+		s.makeNeeds(p, v)
+		for i := range p.releases {
+			p.eachNeed(i, func(k needKey, _ []manifest.Need) {
+				if n := p.made(k); n != nil {
+					n.From.Add(i)
+				}
+			})
 		}
-		if !n.From.Has(i) {
-			n.From.Add(i)
-			p.needs[i] = append(p.needs[i], &n.Need)
+	case p.asked >= 0 && p.asked != v:
+		for i := range p.releases {
+			if i != p.asked {
+				s.makeNeeds(p, i)
+			}
 		}
+		p.asked = everybody
 	}
-	for _, m := range r.Requires {
+	return p.needs[v]
+}
+
+// makeNeeds fills in the needs of version v of p.
+func (s *Solver) makeNeeds(p *plugin, v int) {
+	p.eachNeed(v, func(k needKey, lines []manifest.Need) {
+		n := p.made(k)
+		if n == nil {
+			n = s.newNeed(p, k, lines)
+		}
+		if n.From.Add(v); !slices.Contains(p.needs[v], &n.Need) {
+			p.needs[v] = append(p.needs[v], &n.Need)
+		}
+	})
+}
+
+// needKey is what makes two lines of manifests the same need.
+type needKey struct {
+	field string
+	id    manifest.ID // of any_of: all of it as text
+	rng   string
+}
+
+// eachNeed calls f for all that version i of p needs of others, with the lines that say it:
+// one, or those of an any_of.
+func (p *plugin) eachNeed(i int, f func(k needKey, lines []manifest.Need)) {
+	r := p.releases[i]
+	for j := range r.Requires {
+		m := &r.Requires[j]
 		if m.ID == p.id {
 			continue // decided when the version is admitted
 		}
-		p.ordered = p.ordered || m.Init
 		field := "requires"
 		if m.Optional {
 			field = "optional"
 		}
-		add(field+" "+string(m.ID)+" "+m.Range.String(), func() *need { return s.named(field, m) })
+		f(needKey{field, m.ID, m.Range.String()}, r.Requires[j:j+1])
 	}
-	for _, m := range r.Conflicts {
-		add("conflicts "+string(m.ID)+" "+m.Range.String(), func() *need { return s.named("conflicts", m) })
+	for j := range r.Conflicts {
+		m := &r.Conflicts[j]
+		f(needKey{"conflicts", m.ID, m.Range.String()}, r.Conflicts[j:j+1])
 	}
 	for _, list := range r.AnyOf {
-		add("any_of "+anyOfText(list), func() *need { return &need{field: "any_of", anyOf: list} })
+		f(needKey{"any_of", manifest.ID(anyOfText(list)), ""}, list)
 	}
+}
+
+// few is up to how many needs a plugin has no map of them.
+const few = 8
+
+// made returns the need of a key if p has it already.
+func (p *plugin) made(k needKey) *need {
+	if p.byKey != nil {
+		return p.byKey[k]
+	}
+	for _, n := range p.own {
+		if n.key.id == k.id && n.key == k {
+			return n
+		}
+	}
+	return nil
+}
+
+func (s *Solver) newNeed(p *plugin, k needKey, lines []manifest.Need) *need {
+	n := &need{field: k.field, anyOf: lines}
+	if k.field != "any_of" {
+		n = s.named(k.field, lines[0])
+	}
+	n.key, n.owner, n.From = k, p, pubgrub.NewSet(len(p.releases))
+	s.number(n)
+	if p.own = append(p.own, n); len(p.own) > few {
+		if p.byKey == nil {
+			p.byKey = map[needKey]*need{}
+			for _, o := range p.own {
+				p.byKey[o.key] = o
+			}
+		}
+		p.byKey[n.key] = n
+	}
+	return n
 }
 
 func (s *Solver) named(field string, m manifest.Need) *need {

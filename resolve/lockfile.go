@@ -223,17 +223,19 @@ type lockSection struct {
 }
 
 func blocksOf[T any](name string, of func(*Lock) *[]T, id func(*T) string, fields []lockField[T]) lockSection {
-	byID := func(a, b T) int { return strings.Compare(id(&a), id(&b)) }
+	byID := func(a, b *T) int { return strings.Compare(id(a), id(b)) }
 	return lockSection{
 		name: name,
 		append: func(b []byte, l *Lock) []byte {
-			all := *of(l)
-			if !slices.IsSortedFunc(all, byID) {
-				all = slices.SortedStableFunc(slices.Values(all), byID)
+			list := *of(l)
+			all := make([]*T, len(list)) // they are large
+			for i := range list {
+				all[i] = &list[i]
 			}
-			for i := range all {
+			slices.SortStableFunc(all, byID)
+			for _, t := range all {
 				b = append(b, "\n[["+name+"]]\n"...)
-				b = appendKeys(b, fields, &all[i])
+				b = appendKeys(b, fields, t)
 			}
 			return b
 		},
@@ -259,7 +261,11 @@ func appendKey[T any](b []byte, f *lockField[T], t *T) []byte {
 	b = append(b, " = "...)
 	at := len(b)
 	b = f.append(b, t)
-	if v := string(b[at:]); !f.must && (v == "" || v == `""` || v == "0" || v == "false") {
+	if f.must {
+		return b
+	}
+	switch string(b[at:]) {
+	case "", `""`, "0", "false":
 		return b[:start]
 	}
 	return b

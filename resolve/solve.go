@@ -268,7 +268,7 @@ func (s *Solver) prefetchNeeds(k *pubgrub.Package) {
 		return
 	}
 	var ids []manifest.ID
-	for _, pn := range k.Needs[v] {
+	for _, pn := range k.Needs(v) {
 		if n := s.needs[pn.ID]; !n.Weak && n.target != nil && !n.target.loaded && !s.linked[n.target] {
 			ids = append(ids, n.target.id)
 		}

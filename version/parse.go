@@ -45,20 +45,21 @@ func parseRange(s string) (Range, error) {
 	if len(alts) > maxAlternatives {
 		return r, fmt.Errorf("more than %d alternatives", maxAlternatives)
 	}
-	r.bounded = true
+	in := new(members)
 	for _, a := range alts {
 		i, named, err := parseAlternative(a)
 		if err != nil {
 			return r, err
 		}
-		r.stable = append(r.stable, interval{i.lo.Release(), i.hi.Release()})
+		in.stable = append(in.stable, interval{i.lo.Release(), i.hi.Release()})
 		for _, p := range named {
 			first := p
 			first.Pre = "0"
-			r.pre = append(r.pre, i.intersect(interval{first, p}))
+			in.pre = append(in.pre, i.intersect(interval{first, p}))
 		}
 	}
-	r.stable, r.pre = normalize(r.stable), normalize(r.pre)
+	in.stable, in.pre = normalize(in.stable), normalize(in.pre)
+	r.in = in
 	return r, nil
 }
 

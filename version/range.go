@@ -17,10 +17,14 @@ const (
 // value is "*": every version that is not a pre-release. A Range is not comparable
 // with ==; see [Range.Equal]. It may be used by several goroutines.
 type Range struct {
-	text    string
-	bounded bool       // false: every release; the lists are empty then
-	stable  []interval // of releases: no bound has a pre-release
-	pre     []interval // of pre-releases: each within those of one release
+	text string
+	in   *members // nil: every release; never changed, since copies share it
+}
+
+// members are the versions of a range.
+type members struct {
+	stable []interval // of releases: no bound has a pre-release
+	pre    []interval // of pre-releases: each within those of one release
 }
 
 // interval is the versions v with lo <= v < hi. Lists of intervals are sorted, and
@@ -52,7 +56,7 @@ func Exact(v Version) Range {
 func (r Range) Has(v Version) bool {
 	list := r.releases()
 	if v.Pre != "" {
-		list = r.pre
+		list = r.pre()
 	}
 	return slices.ContainsFunc(list, func(i interval) bool {
 		return v.Compare(i.lo) >= 0 && v.Compare(i.hi) < 0
@@ -60,10 +64,17 @@ func (r Range) Has(v Version) bool {
 }
 
 func (r Range) releases() []interval {
-	if !r.bounded {
+	if r.in == nil {
 		return all
 	}
-	return r.stable
+	return r.in.stable
+}
+
+func (r Range) pre() []interval {
+	if r.in == nil {
+		return nil
+	}
+	return r.in.pre
 }
 
 // Span is a part of a sorted list: the indices lo <= i < hi.
@@ -75,7 +86,7 @@ type Span struct{ Lo, Hi int }
 // every version within one of releases is in r.
 func (r Range) Spans(sorted []Version, admitPre bool) (releases, pre []Span) {
 	releases = spans(sorted, r.releases(), admitPre)
-	if pre = spans(sorted, r.pre, false); admitPre {
+	if pre = spans(sorted, r.pre(), false); admitPre {
 		return append(releases, pre...), nil
 	}
 	return releases, pre
@@ -131,38 +142,39 @@ func (r Range) Lowest(v Version) (Version, bool) {
 }
 
 // IsEmpty reports whether no version can be in r.
-func (r Range) IsEmpty() bool { return r.bounded && len(r.stable) == 0 && len(r.pre) == 0 }
+func (r Range) IsEmpty() bool { return r.in != nil && len(r.in.stable) == 0 && len(r.in.pre) == 0 }
 
 // IsAny reports whether r was written as "*" or is the zero value.
-func (r Range) IsAny() bool { return !r.bounded }
+func (r Range) IsAny() bool { return r.in == nil }
 
 // Equal reports whether r and q are the same set, however they are written.
 func (r Range) Equal(q Range) bool {
-	return slices.Equal(r.releases(), q.releases()) && slices.Equal(r.pre, q.pre)
+	return slices.Equal(r.releases(), q.releases()) && slices.Equal(r.pre(), q.pre())
 }
 
 // Intersect returns the versions that are in both. Unless one of them is [Any],
 // the text of the result is made anew.
 func (r Range) Intersect(q Range) Range {
 	switch {
-	case r.IsAny() && len(q.pre) == 0:
+	case r.IsAny() && len(q.pre()) == 0:
 		return q
-	case q.IsAny() && len(r.pre) == 0:
+	case q.IsAny() && len(r.pre()) == 0:
 		return r
 	}
-	out := Range{bounded: true, stable: intersect(r.releases(), q.releases()), pre: intersect(r.pre, q.pre)}
+	out := Range{in: &members{stable: intersect(r.releases(), q.releases()), pre: intersect(r.pre(), q.pre())}}
 	out.text = out.canonical()
 	return out
 }
 
 // Union returns the versions that are in any of the ranges. Its text is made anew.
 func Union(ranges ...Range) Range {
-	out := Range{bounded: true}
+	in := new(members)
 	for _, r := range ranges {
-		out.stable = append(out.stable, r.releases()...)
-		out.pre = append(out.pre, r.pre...)
+		in.stable = append(in.stable, r.releases()...)
+		in.pre = append(in.pre, r.pre()...)
 	}
-	out.stable, out.pre = normalize(out.stable), normalize(out.pre)
+	in.stable, in.pre = normalize(in.stable), normalize(in.pre)
+	out := Range{in: in}
 	out.text = out.canonical()
 	return out
 }
@@ -183,7 +195,7 @@ func (r Range) canonical() string {
 		return "<0.0.0"
 	}
 	var out []string
-	for _, i := range append(slices.Clone(r.stable), r.pre...) {
+	for _, i := range append(slices.Clone(r.in.stable), r.in.pre...) {
 		s := ">=" + i.lo.String()
 		if i.hi != beyond {
 			s += " <" + i.hi.String()
@@ -233,7 +245,7 @@ func (r Range) String() string {
 // MarshalText implements encoding.TextMarshaler. It refuses an intersection whose
 // text is beyond what [ParseRange] reads.
 func (r Range) MarshalText() ([]byte, error) {
-	if r.bounded {
+	if r.in != nil {
 		if _, err := parseRange(r.text); err != nil {
 			return nil, fmt.Errorf("range %.40q: %w", r.text, err)
 		}

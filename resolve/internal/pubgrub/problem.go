@@ -23,12 +23,13 @@ type Source interface {
 
 // Package is one package of a problem. The solver changes nothing in it.
 type Package struct {
-	Base   Set       // "absent", and every version that nothing outside the search refuses
-	Stable Set       // versions to prefer over all others; nil: no preference
-	Prefer int       // the version to prefer over all others, or -1
-	Lowest bool      // prefer old versions over new ones
-	Needs  [][]*Need // by version
-	Topics []int32   // other topics of weak needs that this package belongs to
+	Versions int                 // how many there are
+	Base     Set                 // "absent", and every version that nothing outside the search refuses
+	Stable   Set                 // versions to prefer over all others; nil: no preference
+	Prefer   int                 // the version to prefer over all others, or -1
+	Lowest   bool                // prefer old versions over new ones
+	Needs    func(v int) []*Need // of a version; called when it is about to be decided
+	Topics   []int32             // other topics of weak needs that this package belongs to
 }
 
 // Need is what some versions of a package ask of another package. It is shared by

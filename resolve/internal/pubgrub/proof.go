@@ -111,7 +111,7 @@ func (n *Node) dropCovered(w *prover) {
 		if !base.Within(t.Set) {
 			continue
 		}
-		if refused := w.refusal(t.Package); refused >= 0 && !Full(len(w.s.at[t.Package].pkg.Needs)).Within(t.Set) {
+		if refused := w.refusal(t.Package); refused >= 0 && !Full(w.s.at[t.Package].pkg.Versions).Within(t.Set) {
 			n.Causes = append(n.Causes, Cause{refused, t.Package})
 		}
 		n.Terms = slices.Delete(n.Terms, i, i+1)
@@ -125,7 +125,7 @@ func (w *prover) refusal(p int32) int {
 		return i
 	}
 	k := w.s.at[p].pkg
-	refused := Full(len(k.Needs)).Minus(k.Base)
+	refused := Full(k.Versions).Minus(k.Base)
 	i := -1
 	if !refused.Empty() {
 		w.nodes = append(w.nodes, Node{Wish: -1, From: p, Terms: []Term{{p, refused}}})

@@ -270,7 +270,7 @@ func (s *Solver) decide(p int32) error {
 	if broken { // what barred it was undone with something else
 		s.again = append(s.again, s.units...)
 	}
-	for _, n := range k.Needs[v] {
+	for _, n := range k.Needs(v) {
 		if !s.isNew(n) {
 			continue
 		}

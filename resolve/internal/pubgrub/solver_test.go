@@ -12,6 +12,7 @@ import (
 // universe is a problem small enough to try every combination.
 type universe struct {
 	packages []*pubgrub.Package
+	has      [][][]*pubgrub.Need // by package and version
 	bad      map[*pubgrub.Need]pubgrub.Set
 	target   map[*pubgrub.Need]int32
 	needs    int32
@@ -31,11 +32,13 @@ func (u *universe) Weak(n *pubgrub.Need, q int32) pubgrub.Set {
 
 func (u *universe) Continue() error { return nil }
 
-func (u *universe) versions(p int32) int { return len(u.packages[p].Needs) }
+func (u *universe) versions(p int32) int { return u.packages[p].Versions }
 
 func (u *universe) add(n int) int32 {
-	u.packages = append(u.packages, &pubgrub.Package{Base: pubgrub.Full(n), Prefer: -1, Needs: make([][]*pubgrub.Need, n)})
-	return int32(len(u.packages) - 1)
+	p := int32(len(u.packages))
+	u.packages = append(u.packages, &pubgrub.Package{Versions: n, Base: pubgrub.Full(n), Prefer: -1, Needs: func(v int) []*pubgrub.Need { return u.has[p][v] }})
+	u.has = append(u.has, make([][]*pubgrub.Need, n))
+	return p
 }
 
 // need makes versions of p, given as a bit mask, need target in good, another mask.
@@ -54,7 +57,7 @@ func (u *universe) need(p int32, versions uint, target int32, good uint, kind in
 	for v := range u.versions(p) {
 		if versions>>v&1 == 1 {
 			n.From.Add(v)
-			u.packages[p].Needs[v] = append(u.packages[p].Needs[v], n)
+			u.has[p][v] = append(u.has[p][v], n)
 		}
 	}
 	u.bad[n], u.target[n] = bad, target
@@ -136,7 +139,7 @@ func (u *universe) fits(answer []int, wishes []pubgrub.Wish) bool {
 		if !u.packages[p].Base.Has(v) {
 			return false
 		}
-		for _, n := range u.packages[p].Needs[v] {
+		for _, n := range u.has[p][v] {
 			if u.state(u.target[n], answer[u.target[n]]).Within(u.bad[n]) {
 				return false
 			}

@@ -179,7 +179,7 @@ func (u *universe) wide(r *rand.Rand, p, q int32) {
 	lo := r.IntN(u.versions(p))
 	for v := lo; v < u.versions(p) && v < lo+50; v++ {
 		n.From.Add(v)
-		u.packages[p].Needs[v] = append(u.packages[p].Needs[v], n)
+		u.has[p][v] = append(u.has[p][v], n)
 	}
 	bad := pubgrub.Full(u.versions(q))
 	lo = r.IntN(u.versions(q))

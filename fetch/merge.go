@@ -1,0 +1,141 @@
+package fetch
+
+import (
+	"bufio"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/internal/durable"
+	"github.com/plugstead/plugstead/internal/filelock"
+	"github.com/plugstead/plugstead/manifest"
+)
+
+// leastMerge is how many documents must have files of their own for a new pack.
+const leastMerge = 64
+
+// leftOver is the age from which on a temporary file is one that a kill left behind.
+const leftOver = time.Hour
+
+// close frees what the cache holds. If keep is set and many documents have files of their
+// own, these become part of the pack.
+func (c *cache) close(keep bool) {
+	if c == nil {
+		return
+	}
+	packed := 0
+	if c.pack != nil {
+		packed = len(c.pack.places)
+	}
+	c.pack.close() // some systems replace no open file
+	c.later.close()
+	if keep && len(c.single) >= max(leastMerge, packed/16) {
+		c.merge()
+	}
+}
+
+// merge makes a pack of the one that is there and of all files of documents, and removes
+// these. One process at a time does so; a second one leaves it to the first. A document that
+// another process replaces meanwhile stays a file, so it counts, not what is packed.
+func (c *cache) merge() {
+	lock, err := filelock.TryExclusive(filepath.Join(c.dir, "lock"))
+	if err != nil {
+		return
+	}
+	defer lock.Unlock()
+	list, err := os.ReadDir(c.dir)
+	if err != nil {
+		return
+	}
+	packed := map[string]fs.FileInfo{}
+	err = durable.WriteCacheFrom(c.packPath(), 0o600, func(w io.Writer) error { return c.writePack(w, list, packed) })
+	for _, e := range list {
+		path := filepath.Join(c.dir, e.Name())
+		now, serr := os.Lstat(path)
+		if serr != nil {
+			continue
+		}
+		was := packed[e.Name()]
+		done := err == nil && was != nil && unchanged(now, was)
+		if done || strings.HasPrefix(e.Name(), durable.TempPrefix) && time.Since(now.ModTime()) > leftOver {
+			_ = os.Remove(path) // the next one tries again
+		}
+	}
+}
+
+// unchanged reports whether two looks at a file saw the same one: files of documents are
+// replaced, never written to.
+func unchanged(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
+// writePack writes the documents of the files in list, then those of the present pack that
+// are not among them. It notes in packed which files are in it.
+func (c *cache) writePack(w io.Writer, list []fs.DirEntry, packed map[string]fs.FileInfo) error {
+	b := bufio.NewWriterSize(w, 1<<20)
+	p, err := newPackWriter(b)
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		id, ok := singleID(f.Name())
+		if !ok {
+			continue
+		}
+		info, err := f.Info()
+		if err != nil {
+			continue
+		}
+		if body := c.compile(id); body != nil {
+			if err := p.add(id, body); err != nil {
+				return err
+			}
+			if p.has[id] {
+				packed[f.Name()] = info
+			}
+		}
+	}
+	old := openPack(c.packPath())
+	defer old.close()
+	if old != nil {
+		for id := range old.places {
+			if body := old.body(id); !p.has[id] && body != nil {
+				if err := p.add(id, body); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := p.end(); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// compile returns the body of a pack's entry for the document of id that has a file; nil if
+// it cannot be used.
+func (c *cache) compile(id manifest.ID) []byte {
+	e, doc, err := c.readSingle(id)
+	if err != nil {
+		return nil
+	}
+	if e.Digest == "" {
+		return appendBody(nil, e, nil, nil)
+	}
+	p := c.known(id)
+	if p == nil || p.Document != e.Digest || artifact.DigestOf(doc) != e.Digest {
+		if p, err = index.Parse(id, doc); err != nil || p.Document != e.Digest {
+			return nil
+		}
+	}
+	compiled, err := p.Compile(doc)
+	if err != nil {
+		return nil
+	}
+	return appendBody(nil, e, compiled, doc)
+}
