@@ -272,6 +272,28 @@ func (h *Host) Rollback(ctx context.Context, to int) (*Generation, error) {
 	return h.up.Rollback(ctx, to)
 }
 
+// Disable keeps plugins from being started, without removing them; see
+// update.Updater.Disable. If the host is started they are stopped when it returns.
+func (h *Host) Disable(ctx context.Context, ids ...string) error {
+	list, err := parseIDs(ids)
+	if err != nil {
+		return err
+	}
+	_, err = h.up.Disable(ctx, list...)
+	return err
+}
+
+// Enable undoes [Host.Disable]; see update.Updater.Enable. If the host is started the
+// plugins run when it returns.
+func (h *Host) Enable(ctx context.Context, ids ...string) error {
+	list, err := parseIDs(ids)
+	if err != nil {
+		return err
+	}
+	_, err = h.up.Enable(ctx, list...)
+	return err
+}
+
 // Installed returns the installed set.
 func (h *Host) Installed() (*Generation, error) { return h.dir.Active() }
 
@@ -349,7 +371,8 @@ func (h *Host) Index(ctx context.Context, id manifest.ID) (*index.Plugin, error)
 func (h *Host) Facts() resolve.Host { return h.up.Host }
 
 // Aside lists the installed plugins that do not run: those that are not for this
-// application as it is now, optional ones that did not start, and those that need them.
+// application as it is now, optional ones that did not start, those that somebody disabled
+// (update.ErrDisabled), and those that need them.
 // Update looks for versions that fit.
 func (h *Host) Aside() ([]update.Aside, error) {
 	g, err := h.dir.Active()
@@ -386,6 +409,9 @@ func (h *Host) start(ctx context.Context) error {
 			return err
 		}
 		for _, a := range h.up.Aside(g) {
+			if errors.Is(a.Why, update.ErrDisabled) {
+				continue // somebody wants it so
+			}
 			h.o.Log.Warn("plugin does not start", "plugin", string(a.ID), "version", a.Version.String(), "err", a.Why)
 		}
 		running = g.Number

@@ -77,7 +77,7 @@ func (d *Dir) Begin(ctx context.Context) (*Tx, error) {
 	if tx.Base, err = d.Active(); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	tx.held = tx.Base.Held
+	tx.held, tx.disabled = tx.Base.Held, tx.Base.Disabled
 	return tx, nil
 }
 
@@ -113,7 +113,7 @@ func (d *Dir) Rollback(ctx context.Context, to int) (*Generation, error) {
 			return nil, fmt.Errorf("roll back to generation %d: %w: files of %s are gone", to, ErrBroken, r.ID)
 		}
 	}
-	g := &Generation{Made: now(), Why: fmt.Sprintf("rollback to generation %d", to), From: to, Lock: old.Lock, Records: old.Records, Held: tx.Base.Held}
+	g := &Generation{Made: now(), Why: fmt.Sprintf("rollback to generation %d", to), From: to, Lock: old.Lock, Records: old.Records, Held: tx.Base.Held, Disabled: old.Disabled}
 	return g, d.write(g)
 }
 

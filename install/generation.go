@@ -50,6 +50,8 @@ type Generation struct {
 	Lock    resolve.Lock `json:"lock"`
 	Records []Record     `json:"records"` // in start order
 	Held    []Held       `json:"held,omitempty"`
+	// Disabled are the installed plugins that are not started, sorted.
+	Disabled []manifest.ID `json:"disabled,omitempty"`
 }
 
 // Find returns the record of a plugin.

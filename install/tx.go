@@ -11,6 +11,7 @@ import (
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/internal/durable"
 	"github.com/plugstead/plugstead/internal/filelock"
+	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/verify"
 )
@@ -27,6 +28,8 @@ type Tx struct {
 	lock    *filelock.Lock
 	records []Record
 	held    []Held
+	// disabled may name plugins that the new generation has not.
+	disabled []manifest.ID
 
 	mu       sync.Mutex
 	unpacked map[artifact.Digest]*sync.Mutex // held by who unpacks that payload
@@ -111,7 +114,7 @@ func (t *Tx) Commit(l resolve.Lock, why string) (*Generation, error) {
 		return nil, ErrDone
 	}
 	defer t.Abort()
-	g := &Generation{Made: now(), Why: why, Lock: l, Records: t.records, Held: t.held}
+	g := &Generation{Made: now(), Why: why, Lock: l, Records: t.records, Held: t.held, Disabled: t.off()}
 	if g.Records == nil {
 		g.Records = []Record{}
 	}

@@ -18,17 +18,24 @@ type Aside struct {
 	ID      manifest.ID
 	Version version.Version
 	// Why is a resolve.HostRangeError, PointError or PlatformError, a
-	// *supervise.StartError, or says which plugin that is set aside it needs.
+	// *supervise.StartError, wraps ErrDisabled, or says which plugin that is set aside it
+	// needs.
 	Why error
 }
 
 // Aside lists the plugins of g that do not run: those that are not for this application
 // as it is now (its version, extension points and platform), optional ones that did not
-// start in this process, and those that need them. They stay installed. An update chooses
+// start in this process, those that somebody disabled ([ErrDisabled]), and those that need
+// them. They stay installed. An update chooses
 // versions that fit; another release of one that did not start is tried, and the same one
 // when the application starts again.
 func (u *Updater) Aside(g *install.Generation) []Aside {
 	out := u.failedOf(g)
+	for _, id := range g.Disabled {
+		if r, ok := g.Find(id); ok && !isAside(out, id) {
+			out = append(out, Aside{id, r.Manifest.Version, fmt.Errorf("%s %s: %w", id, r.Manifest.Version, ErrDisabled)})
+		}
+	}
 	for _, err := range g.Lock.Check(u.Host, g.Lock.Requests) {
 		id, v := misfit(err)
 		if id != "" && !slices.ContainsFunc(out, func(a Aside) bool { return a.ID == id }) {
