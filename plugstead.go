@@ -64,8 +64,12 @@ type Options struct {
 	// Optional reports that the application starts without a plugin if that does not: it is
 	// set aside with its reason, see Host.Aside. Nil: Start fails if any plugin does.
 	Optional func(manifest.ID) bool
-	Log      *slog.Logger // gets the logs of plugins; default slog.Default()
-	Events   Events
+	// Probe is how long each new plugin may take to start and to say that it is well,
+	// before a change that this host makes is switched; see update.Updater.Apply. Default:
+	// update.DefaultProbe. Below 0 nothing is probed.
+	Probe  time.Duration
+	Log    *slog.Logger // gets the logs of plugins; default slog.Default()
+	Events Events
 }
 
 // Events tell what is going on. Every field may be nil.
@@ -147,7 +151,7 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 	h.set = supervise.New(drivers, h.spec, o.Keep, o.Events.Supervise)
 	h.up = &update.Updater{
 		Sources: o.Sources, Index: fetch.IndexOptions{Cache: cmp.Or(o.Cache, DefaultCache()), Offline: o.Offline}, Blobs: filepath.Join(h.dir.Path(), "blobs"), Dir: h.dir, Policy: o.Policy,
-		Host: facts, Running: h.running, Optional: o.Optional, Events: o.Events.Update,
+		Host: facts, Running: h.running, Optional: o.Optional, Probe: o.Probe, Events: o.Events.Update,
 	}
 	if len(drivers) > 0 {
 		h.up.Prepare = h.set.Prepare
@@ -185,9 +189,12 @@ func hostFacts(o Options, drivers []load.Driver) (resolve.Host, error) {
 
 // spec says what an instance gets.
 func (h *Host) spec(im load.Image) (load.Spec, error) {
-	data, err := h.dir.DataDir(im.Manifest.ID)
-	if err != nil {
-		return load.Spec{}, err
+	var data string
+	if im.Data == "" { // not one that is installed
+		var err error
+		if data, err = h.dir.DataDir(im.Manifest.ID); err != nil {
+			return load.Spec{}, err
+		}
 	}
 	return load.Spec{
 		Config: h.o.Config[im.Manifest.ID], Host: h.o.Provide, Peer: h.peer(im.Manifest), DataDir: data,

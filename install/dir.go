@@ -117,14 +117,19 @@ func (d *Dir) Rollback(ctx context.Context, to int) (*Generation, error) {
 	return g, d.write(g)
 }
 
-// before returns the valid generation that precedes n.
+// before returns the valid generation that precedes n, or what a host went back to by
+// itself in n.
 func (d *Dir) before(n int) (int, error) {
 	history, err := d.History()
 	if err != nil {
 		return 0, err
 	}
+	at := n
 	for _, g := range history {
-		if g.Number < n {
+		switch {
+		case g.Number == at && g.Auto:
+			at = g.From // it is that one
+		case g.Number < at:
 			return g.Number, nil
 		}
 	}

@@ -43,10 +43,13 @@ type Record struct {
 
 // Generation is one installed set. It is never changed once it is made.
 type Generation struct {
-	Number  int          `json:"number"` // from 1; 0: nothing was ever installed
-	Made    time.Time    `json:"made"`
-	Why     string       `json:"why"`            // what was done, in words
-	From    int          `json:"from,omitempty"` // the generation this one repeats
+	Number int       `json:"number"` // from 1; 0: nothing was ever installed
+	Made   time.Time `json:"made"`
+	Why    string    `json:"why"`            // what was done, in words
+	From   int       `json:"from,omitempty"` // the generation this one repeats
+	// Auto says that nobody asked for it: a host went back to From by itself, or held back
+	// a release that it did not install. A rollback looks for what was before From.
+	Auto    bool         `json:"auto,omitempty"`
 	Lock    resolve.Lock `json:"lock"`
 	Records []Record     `json:"records"` // in start order
 	Held    []Held       `json:"held,omitempty"`

@@ -28,6 +28,8 @@ type Tx struct {
 	lock    *filelock.Lock
 	records []Record
 	held    []Held
+	auto    bool
+	from    int
 	// disabled may name plugins that the new generation has not.
 	disabled []manifest.ID
 
@@ -114,7 +116,8 @@ func (t *Tx) Commit(l resolve.Lock, why string) (*Generation, error) {
 		return nil, ErrDone
 	}
 	defer t.Abort()
-	g := &Generation{Made: now(), Why: why, Lock: l, Records: t.records, Held: t.held, Disabled: t.off()}
+	g := t.Staged(l)
+	g.Why = why
 	if g.Records == nil {
 		g.Records = []Record{}
 	}

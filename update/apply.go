@@ -22,7 +22,15 @@ import (
 // Apply carries out a plan: it fetches, verifies, unpacks and prepares what is new,
 // then switches the installed set at one instant, then swaps the running plugins.
 // On an error before the switch the old set stays; if a plugin does not start
-// after it, the old set is made active again and keeps running. Apply returns
+// after it, the old set is made active again and keeps running.
+//
+// If there are running plugins, new ones are probed before the switch: each is started
+// from its files with an empty private folder that is thrown away, must say that it is well
+// and is stopped again. If one is not well Apply returns its *supervise.StartError and holds
+// the release back; an optional one is set aside instead, see [Updater.Aside]. Without
+// running plugins no code of a plugin is run.
+//
+// Apply returns
 // [ErrStale] if the set changed since the plan was made; plan again then.
 func (u *Updater) Apply(ctx context.Context, p *Plan) (*install.Generation, error) {
 	return u.ApplyWithin(ctx, p, 0)
@@ -108,10 +116,15 @@ func (u *Updater) swap(ctx context.Context, before, g *install.Generation) (*ins
 	if set == nil {
 		return g, nil
 	}
-	if err := u.run(ctx, set, g.Number); err != nil {
-		return nil, u.revert(ctx, before, g, err)
+	for {
+		err := u.run(ctx, set, g.Number)
+		switch {
+		case err == nil:
+			return g, nil
+		case !u.degrade(ctx, err):
+			return nil, u.revert(ctx, before, g, err)
+		}
 	}
-	return g, nil
 }
 
 // Start makes set run the active generation, holds it (see install.Dir.Use) and returns
@@ -215,6 +228,9 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 	for _, c := range wanted {
 		tx.Free(c.Release.Digest)
 	}
+	if err := u.probe(ctx, tx, p, tell); err != nil {
+		return nil, err
+	}
 	tell.begins("switch")
 	g, err := tx.Commit(p.Lock, p.why)
 	if err != nil {
@@ -292,10 +308,8 @@ func (u *Updater) revert(ctx context.Context, base, g *install.Generation, cause
 	if tx.Base.Number != g.Number {
 		return errors.Join(cause, fmt.Errorf("not reverted: another process made generation %d meanwhile", tx.Base.Number))
 	}
-	for _, r := range base.Records {
-		tx.Keep(r)
-	}
-	hold(tx, g, cause)
+	tx.Return(base)
+	hold(tx, &g.Lock, cause)
 	_, err = tx.Commit(base.Lock, fmt.Sprintf("reverted to generation %d: %v", base.Number, cause))
 	return errors.Join(cause, err)
 }

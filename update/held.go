@@ -13,19 +13,20 @@ import (
 	"github.com/plugstead/plugstead/supervise"
 )
 
-// hold makes tx hold back the release of g that did not start. Whoever gave up waiting,
+// hold makes tx hold back the release of lock that did not start, if it was one. Whoever gave up waiting,
 // or found the files changed, says nothing about the release.
-func hold(tx *install.Tx, g *install.Generation, cause error) {
+func hold(tx *install.Tx, lock *resolve.Lock, cause error) bool {
 	e, ok := errors.AsType[*supervise.StartError](cause)
 	if !ok || errors.Is(cause, context.Canceled) || errors.Is(cause, install.ErrTampered) || errors.Is(cause, install.ErrBroken) {
-		return
+		return false
 	}
 	id := e.Image.Manifest.ID
-	l, ok := g.Lock.Find(id)
+	l, ok := lock.Find(id)
 	if !ok {
-		return
+		return false
 	}
 	tx.Hold(install.Held{ID: id, Version: l.Version, Digest: l.Digest, Why: shorten(e.Err.Error())})
+	return true
 }
 
 // shorten cuts what a plugin says of itself.

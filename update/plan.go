@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
@@ -55,12 +56,16 @@ type Updater struct {
 	// Optional reports that the application starts without a plugin if that does not. Nil:
 	// it needs all of them.
 	Optional func(manifest.ID) bool
-	Events   Events
+	// Probe is how long each new plugin may take to start and to say that it is well,
+	// before a change that a running host makes is switched; see [Updater.Apply]. 0:
+	// [DefaultProbe]; below 0: nothing is probed.
+	Probe  time.Duration
+	Events Events
 
 	turn     turn
 	mu       sync.Mutex
 	held     *install.Use // what runs; nil: nothing
-	degraded []Aside      // optional plugins that did not start
+	degraded []degraded   // optional plugins that did not start
 }
 
 func (u *Updater) running() *supervise.Set {
@@ -74,8 +79,10 @@ func (u *Updater) running() *supervise.Set {
 type Events struct {
 	Fetch fetch.Events
 	// Step names what begins: "resolve"; "fetch", which verifies and unpacks what has
-	// arrived; "install"; "switch".
+	// arrived; "install"; "probe", in a running host; "switch".
 	Step func(name string)
+	// Aside tells of an optional plugin that is set aside: it did not start.
+	Aside func(Aside)
 }
 
 // Action is what a plan does with one plugin.
