@@ -67,7 +67,12 @@ type Options struct {
 	// Probe is how long each new plugin may take to start and to say that it is well,
 	// before a change that this host makes is switched; see update.Updater.Apply. Default:
 	// update.DefaultProbe. Below 0 nothing is probed.
-	Probe  time.Duration
+	Probe time.Duration
+	// Watch is how long a new set of plugins is on trial after this host started it or
+	// switched to it; see update.Updater.Watch. A host that is killed, or ends without
+	// Close, three times in a row within that time goes back to the set before. Default:
+	// update.DefaultWatch. Below 0 nothing is watched.
+	Watch  time.Duration
 	Log    *slog.Logger // gets the logs of plugins; default slog.Default()
 	Events Events
 }
@@ -148,10 +153,10 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 	if h.dir, err = install.Open(o.Dir); err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.App, err)
 	}
-	h.set = supervise.New(drivers, h.spec, o.Keep, o.Events.Supervise)
+	h.set = supervise.New(drivers, h.spec, o.Keep, supervise.Events{Changed: h.changed})
 	h.up = &update.Updater{
 		Sources: o.Sources, Index: fetch.IndexOptions{Cache: cmp.Or(o.Cache, DefaultCache()), Offline: o.Offline}, Blobs: filepath.Join(h.dir.Path(), "blobs"), Dir: h.dir, Policy: o.Policy,
-		Host: facts, Running: h.running, Optional: o.Optional, Probe: o.Probe, Events: o.Events.Update,
+		Host: facts, Running: h.running, Optional: o.Optional, Probe: o.Probe, Watch: o.Watch, Events: h.events(),
 	}
 	if len(drivers) > 0 {
 		h.up.Prepare = h.set.Prepare
@@ -200,6 +205,30 @@ func (h *Host) spec(im load.Image) (load.Spec, error) {
 		Config: h.o.Config[im.Manifest.ID], Host: h.o.Provide, Peer: h.peer(im.Manifest), DataDir: data,
 		Log: h.o.Log.With("plugin", string(im.Manifest.ID)),
 	}, nil
+}
+
+// changed passes on what happens to running plugins.
+func (h *Host) changed(c supervise.Change) {
+	h.up.Observe(c)
+	if f := h.o.Events.Supervise.Changed; f != nil {
+		f(c)
+	}
+}
+
+// events are those of the options, with what nobody may miss in the log.
+func (h *Host) events() update.Events {
+	e := h.o.Events.Update
+	e.Returned = func(r update.Returned) {
+		if r.Err != nil {
+			h.o.Log.Error("plugins cannot go back to the set before", "generation", r.From, "why", r.Why, "err", r.Err)
+		} else {
+			h.o.Log.Error("plugins went back to the set before", "from", r.From, "generation", r.To, "like", r.Like, "why", r.Why)
+		}
+		if f := h.o.Events.Update.Returned; f != nil {
+			f(r)
+		}
+	}
+	return e
 }
 
 // peer lets a plugin call the plugins it requires and no others.

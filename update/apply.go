@@ -129,15 +129,23 @@ func (u *Updater) swap(ctx context.Context, before, g *install.Generation) (*ins
 
 // Start makes set run the active generation, holds it (see install.Dir.Use) and returns
 // it. It touches no network. An optional plugin that does not start is set aside, with
-// those that need it; see [Updater.Aside]. The caller ends with [Updater.Release].
+// those that need it; see [Updater.Aside]. If another one does not start that is new since
+// the last set that ran well, that set is made active again and started; see
+// [Updater.Watch]. The caller ends with [Updater.Release].
 func (u *Updater) Start(ctx context.Context, set *supervise.Set) (*install.Generation, error) {
 	for {
 		use, err := u.Dir.Use()
 		if err != nil {
 			return nil, err
 		}
+		if u.crashLoop(ctx, use.Generation) {
+			if err := use.Release(); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		err = u.sync(ctx, set, use)
-		if err == nil || !u.degrade(ctx, err) {
+		if err == nil || !u.degrade(ctx, err) && !u.gate(ctx, use.Generation, err) {
 			return use.Generation, err
 		}
 	}
@@ -154,9 +162,12 @@ func (u *Updater) run(ctx context.Context, set *supervise.Set, n int) error {
 
 // sync makes set run what use holds, and lets go what ran before.
 func (u *Updater) sync(ctx context.Context, set *supervise.Set, use *install.Use) error {
+	now, before := u.putOnTrial(ctx, use.Generation)
 	if err := set.Sync(ctx, u.Images(use.Generation)); err != nil {
+		u.offTrial(now, before)
 		return errors.Join(err, use.Release())
 	}
+	u.onTrial(set, now, before)
 	u.mu.Lock()
 	old := u.held
 	u.held = use
@@ -167,9 +178,10 @@ func (u *Updater) sync(ctx context.Context, set *supervise.Set, use *install.Use
 	return old.Release()
 }
 
-// Release lets the generation go that [Updater.Start] and changes held: its plugins run
+// Release ends a trial (see [Updater.Watch]) and lets the generation go that [Updater.Start] and changes held: its plugins run
 // no more.
 func (u *Updater) Release() error {
+	u.endTrial()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.held == nil {
@@ -310,7 +322,10 @@ func (u *Updater) revert(ctx context.Context, base, g *install.Generation, cause
 	}
 	tx.Return(base)
 	hold(tx, &g.Lock, cause)
-	_, err = tx.Commit(base.Lock, fmt.Sprintf("reverted to generation %d: %v", base.Number, cause))
+	back, err := tx.Commit(base.Lock, fmt.Sprintf("reverted to generation %d: %v", base.Number, cause))
+	if err == nil {
+		u.equals(base.Number, back.Number)
+	}
 	return errors.Join(cause, err)
 }
 

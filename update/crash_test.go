@@ -237,6 +237,9 @@ func victim(what string) error {
 
 func TestMain(m *testing.M) {
 	crashtest.Main(victim)
+	if dir := os.Getenv(envDie); dir != "" {
+		die(dir)
+	}
 	if arg := os.Getenv(envMany); arg != "" {
 		if err := one(arg); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -1,8 +1,6 @@
 package update
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -10,14 +8,13 @@ import (
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
-	"github.com/plugstead/plugstead/supervise"
 )
 
-// hold makes tx hold back the release of lock that did not start, if it was one. Whoever gave up waiting,
-// or found the files changed, says nothing about the release.
+// hold makes tx hold back the release of lock that did not start, if cause says that one
+// did not.
 func hold(tx *install.Tx, lock *resolve.Lock, cause error) bool {
-	e, ok := errors.AsType[*supervise.StartError](cause)
-	if !ok || errors.Is(cause, context.Canceled) || errors.Is(cause, install.ErrTampered) || errors.Is(cause, install.ErrBroken) {
+	e, ok := blamed(cause)
+	if !ok {
 		return false
 	}
 	id := e.Image.Manifest.ID

@@ -73,6 +73,9 @@ func (u *Updater) refuse(ctx context.Context, tx *install.Tx, p *Plan, cause err
 		return cause
 	}
 	m := e.Image.Manifest
-	_, err := tx.Commit(p.base.Lock, fmt.Sprintf("held back %s %s: %s", m.ID, m.Version, shorten(e.Err.Error())))
+	g, err := tx.Commit(p.base.Lock, fmt.Sprintf("held back %s %s: %s", m.ID, m.Version, shorten(e.Err.Error())))
+	if err == nil {
+		u.equals(p.base.Number, g.Number)
+	}
 	return errors.Join(cause, err)
 }

@@ -23,6 +23,7 @@ type fakeDriver struct {
 	hook   func(load.Image) error
 	spec   func(load.Image, load.Spec)
 	made   func(*fakeInstance)
+	image  func(load.Image, *fakeInstance)
 	health func(context.Context) error
 }
 
@@ -41,6 +42,9 @@ func (d fakeDriver) Start(_ context.Context, im load.Image, s load.Spec) (load.I
 	i := &fakeInstance{done: make(chan struct{}), health: d.health}
 	if d.made != nil {
 		d.made(i)
+	}
+	if d.image != nil {
+		d.image(im, i)
 	}
 	return i, nil
 }
