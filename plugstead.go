@@ -197,7 +197,7 @@ func (h *Host) spec(im load.Image) (load.Spec, error) {
 	var data string
 	if im.Data == "" { // not one that is installed
 		var err error
-		if data, err = h.dir.DataDir(im.Manifest.ID); err != nil {
+		if data, err = h.dataOf(im.Manifest.ID); err != nil {
 			return load.Spec{}, err
 		}
 	}
@@ -205,6 +205,19 @@ func (h *Host) spec(im load.Image) (load.Spec, error) {
 		Config: h.o.Config[im.Manifest.ID], Host: h.o.Provide, Peer: h.peer(im.Manifest), DataDir: data,
 		Log: h.o.Log.With("plugin", string(im.Manifest.ID)),
 	}, nil
+}
+
+// dataOf returns the private folder of a plugin that is tried out in place of an installed
+// one, or linked.
+func (h *Host) dataOf(id manifest.ID) (string, error) {
+	g, err := h.dir.Active()
+	if err != nil {
+		return "", err
+	}
+	if r, ok := g.Find(id); ok {
+		return h.dir.DataPath(r), h.dir.MakeData(context.Background(), r)
+	}
+	return h.dir.DataDir(id)
 }
 
 // changed passes on what happens to running plugins.
@@ -256,7 +269,8 @@ func (h *Host) Install(ctx context.Context, wishes ...string) error {
 	return err
 }
 
-// Uninstall removes plugins and what only they required. Their private folders stay.
+// Uninstall removes plugins and what only they required. Their private folders stay; see
+// [Host.Purge].
 func (h *Host) Uninstall(ctx context.Context, ids ...string) error {
 	list, err := parseIDs(ids)
 	if err != nil {
@@ -265,6 +279,20 @@ func (h *Host) Uninstall(ctx context.Context, ids ...string) error {
 	_, _, err = h.up.Change(ctx, Change{Uninstall: list})
 	return err
 }
+
+// Purge removes all private data of plugins that are not installed any more. It returns
+// install.ErrInstalled for one that is, and install.ErrRunning for one that another host
+// still runs.
+func (h *Host) Purge(ctx context.Context, ids ...string) error {
+	list, err := parseIDs(ids)
+	if err != nil {
+		return err
+	}
+	return h.up.Purge(ctx, list...)
+}
+
+// HasData reports whether there is private data of a plugin, installed or not.
+func (h *Host) HasData(id manifest.ID) (bool, error) { return h.dir.HasData(id) }
 
 // Update moves plugins, or all if none is named, to the newest versions that fit. A
 // running plugin is swapped without losing a call.

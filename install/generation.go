@@ -38,6 +38,7 @@ type Record struct {
 	Runtime  string             `json:"runtime"`
 	Platform manifest.Platform  `json:"platform"`
 	Payload  artifact.Digest    `json:"payload"`
+	Data     Data               `json:"data,omitzero"`
 	Tree     string             `json:"-"` // absolute path of the unpacked payload
 }
 
@@ -55,6 +56,8 @@ type Generation struct {
 	Held    []Held       `json:"held,omitempty"`
 	// Disabled are the installed plugins that are not started, sorted.
 	Disabled []manifest.ID `json:"disabled,omitempty"`
+	// Left is the private data of plugins that are not installed any more, by id.
+	Left []Left `json:"left,omitempty"`
 }
 
 // Find returns the record of a plugin.
@@ -121,10 +124,15 @@ func (d *Dir) Generation(n int) (*Generation, error) {
 	}
 	for i := range f.Records {
 		r := &f.Records[i]
-		if _, err := artifact.ParseDigest(string(r.Payload)); err != nil || r.Manifest == nil {
+		if _, err := artifact.ParseDigest(string(r.Payload)); err != nil || r.Manifest == nil || !r.Data.valid(n) {
 			return nil, fmt.Errorf("generation %d: %w: record of %.200q", n, ErrBroken, r.ID)
 		}
 		r.Tree = d.treePath(r.Payload)
+	}
+	for _, l := range f.Left {
+		if _, err := manifest.ParseID(string(l.ID)); err != nil || !l.Data.valid(n) {
+			return nil, fmt.Errorf("generation %d: %w: data of %.200q", n, ErrBroken, l.ID)
+		}
 	}
 	return f.Generation, nil
 }
@@ -174,15 +182,19 @@ func (d *Dir) History() ([]*Generation, error) {
 	return out, nil
 }
 
-// write makes g the generation after all others.
-func (d *Dir) write(g *Generation) error {
+// next returns the number of the generation after all others.
+func (d *Dir) next() (int, error) {
 	numbers, err := d.numbers()
-	if err != nil {
-		return err
+	if err != nil || len(numbers) == 0 {
+		return 1, err
 	}
-	g.Number = 1
-	if len(numbers) > 0 {
-		g.Number = numbers[len(numbers)-1] + 1
+	return numbers[len(numbers)-1] + 1, nil
+}
+
+// write makes g the generation after all others.
+func (d *Dir) write(g *Generation) (err error) {
+	if g.Number, err = d.next(); err != nil {
+		return err
 	}
 	if g.Number > maxNumber {
 		return fmt.Errorf("generation %d: %w: there are no more numbers", g.Number, ErrBroken)

@@ -10,7 +10,7 @@ import (
 
 // Staged returns what [Tx.Commit] would make with lock l, without a number.
 func (t *Tx) Staged(l resolve.Lock) *Generation {
-	return &Generation{Made: now(), Auto: t.auto, From: t.from, Lock: l, Records: slices.Clone(t.records), Held: t.held, Disabled: t.off()}
+	return &Generation{Made: now(), Auto: t.auto, From: t.from, Lock: l, Records: slices.Clone(t.records), Held: t.held, Disabled: t.off(), Left: t.left()}
 }
 
 // Return makes the new generation repeat g, without that anybody asked for it; see

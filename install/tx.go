@@ -77,6 +77,10 @@ func (t *Tx) Add(ctx context.Context, b artifact.Blobs, v verify.Verified) (Reco
 	if err := checkEntry(r); err != nil {
 		return Record{}, fmt.Errorf("install %s %s: %w", m.ID, m.Version, err)
 	}
+	var err error
+	if r.Data, err = t.dataFor(m); err != nil {
+		return Record{}, fmt.Errorf("install %s %s: %w", m.ID, m.Version, err)
+	}
 	t.records = append(t.records, r)
 	return r, nil
 }

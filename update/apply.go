@@ -365,5 +365,6 @@ func (u *Updater) image(r install.Record) load.Image {
 	return load.Image{
 		Manifest: r.Manifest, Runtime: r.Runtime, Tree: r.Tree, Digest: string(r.Payload), Cache: u.Dir.CacheDir(),
 		Check: func(ctx context.Context) error { return u.Dir.Check(ctx, r) },
+		Data:  u.Dir.DataPath(r), MakeData: func(ctx context.Context) error { return u.Dir.MakeData(ctx, r) },
 	}
 }

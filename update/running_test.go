@@ -53,6 +53,22 @@ type fakeInstance struct {
 	once   sync.Once
 	done   chan struct{}
 	health func(context.Context) error
+
+	quiesced, stopped func()
+}
+
+func (i *fakeInstance) Quiesce(context.Context) error {
+	if i.quiesced != nil {
+		i.quiesced()
+	}
+	return nil
+}
+
+func (i *fakeInstance) Stop(context.Context) error {
+	if i.stopped != nil {
+		i.stopped()
+	}
+	return nil
 }
 
 func (i *fakeInstance) Health(ctx context.Context) error {
@@ -64,8 +80,6 @@ func (i *fakeInstance) Health(ctx context.Context) error {
 
 func (*fakeInstance) Invoke(context.Context, *contract.Method, any, any) error { return nil }
 func (*fakeInstance) Offers(*contract.Method) bool                             { return true }
-func (*fakeInstance) Quiesce(context.Context) error                            { return nil }
-func (*fakeInstance) Stop(context.Context) error                               { return nil }
 func (i *fakeInstance) Close() error                                           { i.once.Do(func() { close(i.done) }); return nil }
 func (i *fakeInstance) Done() <-chan struct{}                                  { return i.done }
 func (*fakeInstance) Err() error                                               { return nil }

@@ -77,6 +77,8 @@ var rules = []rule{
 	{install.ErrNoGeneration, "E0303", "%s history"},
 	{install.ErrNotPrivate, "E0308", "take write permission from others (chmod go-w), or name another folder with --dir"},
 	{update.ErrHeld, "E0307", "mend what kept it from starting, then run the command with --retry"},
+	{install.ErrRunning, "E0310", "stop the application, then run the command again"},
+	{install.ErrInstalled, "E0304", "run the command again"},
 	{install.ErrTampered, "E0506", "%s verify --fix"},
 	{install.ErrBroken, "E0306", "%s history"},
 	{install.ErrBusy, "E0305", "wait for the other process, or give more time with --wait"},

@@ -53,6 +53,8 @@ func TestEveryClassOfErrors(t *testing.T) {
 		{update.ErrNotInstalled, "E0301", 1, "folio plugin list"},
 		{&update.NeededError{Do: "uninstall", ID: "acme/a"}, "E0302", 1, "uninstall those plugins too"},
 		{&update.NeededError{Do: "disable", ID: "acme/a"}, "E0302", 1, "disable those plugins too"},
+		{install.ErrRunning, "E0310", 9, "stop the application"},
+		{install.ErrInstalled, "E0304", 1, "run the command again"},
 		{&update.NeedsDisabledError{ID: "acme/b", Needs: "acme/a"}, "E0309", 1, "folio plugin enable acme/a acme/b"},
 		{install.ErrNoGeneration, "E0303", 1, "folio plugin history"},
 		{update.ErrStale, "E0304", 1, "run the command again"},
