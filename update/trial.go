@@ -26,19 +26,6 @@ const (
 	maxUnclean = 3
 )
 
-// errOvertaken says that there is nothing to go back from any more.
-var errOvertaken = errors.New("the set has changed meanwhile")
-
-// Returned tells that a host went back to an older set by itself.
-type Returned struct {
-	From int // generation that did not run well
-	To   int // the one that was made in its place, or 0 because of Err
-	Like int // the one that To repeats
-	Held []install.Held
-	Why  error // what was wrong with From
-	Err  error // why it could not go back; nil if it did
-}
-
 // trial is a generation on trial. The mutex of the updater guards it.
 type trial struct {
 	number  int                 // the generation
@@ -262,51 +249,6 @@ func (u *Updater) react(ctx context.Context, set *supervise.Set, t *trial, c sup
 		if err := u.run(ctx, set, g.Number); err != nil && ctx.Err() == nil {
 			u.tell(Returned{From: t.number, Like: t.back.Number, Why: why, Err: err})
 		}
-	}
-}
-
-// goBack makes a generation in which what was before t is active again, and bad is held
-// back.
-func (u *Updater) goBack(ctx context.Context, t *trial, bad []install.Record, why error) (*install.Generation, error) {
-	r := Returned{From: t.number, Like: t.back.Number, Why: why}
-	g, err := u.commitBack(ctx, t, bad, &r)
-	r.Err = err
-	if err == nil {
-		r.To = g.Number
-		_ = u.Dir.Prove(ctx, g.Number) // nobody goes back twice
-	}
-	u.tell(r)
-	return g, err
-}
-
-func (u *Updater) commitBack(ctx context.Context, t *trial, bad []install.Record, r *Returned) (*install.Generation, error) {
-	tx, err := u.Dir.Begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer tx.Abort()
-	if tx.Base.Number != t.active {
-		return nil, fmt.Errorf("%w: generation %d is active", errOvertaken, tx.Base.Number)
-	}
-	for _, r := range t.back.Records {
-		if !u.Dir.HasTree(r.Payload) {
-			return nil, fmt.Errorf("generation %d: %w: files of %s are gone", t.back.Number, install.ErrBroken, r.ID)
-		}
-	}
-	tx.Return(t.back)
-	for _, b := range bad {
-		if l, ok := tx.Base.Lock.Find(b.ID); ok {
-			h := install.Held{ID: b.ID, Version: l.Version, Digest: l.Digest, Why: shorten(r.Why.Error())}
-			tx.Hold(h)
-			r.Held = append(r.Held, h)
-		}
-	}
-	return tx.Commit(t.back.Lock, fmt.Sprintf("went back to generation %d: %s", t.back.Number, shorten(r.Why.Error())))
-}
-
-func (u *Updater) tell(r Returned) {
-	if u.Events.Returned != nil {
-		u.Events.Returned(r)
 	}
 }
 
