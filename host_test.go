@@ -473,3 +473,82 @@ func TestDefaultDirs(t *testing.T) {
 		t.Error("opened without a folder")
 	}
 }
+
+// TestGateOfAHost: what another program installed meets its gate when the application
+// starts, and with its plugin comes the data of the set before.
+func TestGateOfAHost(t *testing.T) {
+	s := registrytest.New(t)
+	publishTo(t, s, "acme/a", "1.0.0", "state: { version: 1 }")
+	dir := filepath.Join(t.TempDir(), "plugins")
+	log := new(bytes.Buffer)
+	at := func(o *plugstead.Options) { o.Dir = dir; o.Log = slog.New(slog.NewTextHandler(log, nil)) }
+	r := new(recorder)
+	h := hostOf(t, s, r, at)
+	if err := errors.Join(h.Install(t.Context(), "acme/a"), h.Start(t.Context()), h.Close()); err != nil {
+		t.Fatal(err)
+	}
+	old := r.specs["acme/a"].DataDir
+	if err := os.WriteFile(filepath.Join(old, "notes"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	facts, err := plugstead.ReadFacts(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := plugstead.OpenFor(t.Context(), nil, facts, plugstead.Options{Dir: dir, Registry: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publishTo(t, s, "acme/a", "1.1.0", "state: { version: 2 }")
+	if err := errors.Join(other.Update(t.Context()), other.Close()); err != nil {
+		t.Fatal(err)
+	}
+	cause := errors.New("no such font")
+	var told []update.Returned
+	r.hook = func(im load.Image) error {
+		if im.Manifest.Version.String() == "1.0.0" {
+			return nil
+		}
+		b, err := os.ReadFile(filepath.Join(im.Data, "notes"))
+		if im.Data == old || err != nil || string(b) != "mine" {
+			t.Errorf("the new one has %q in %s, %v", b, im.Data, err)
+		}
+		return errors.Join(cause, os.WriteFile(filepath.Join(im.Data, "notes"), []byte("new"), 0o600))
+	}
+	h = hostOf(t, s, r, func(o *plugstead.Options) {
+		at(o)
+		o.Events.Update.Returned = func(r update.Returned) { told = append(told, r) }
+	})
+	if err := h.Start(t.Context()); err != nil || runs(h) != "acme/a 1.0.0" {
+		t.Fatalf("runs %s, %v", runs(h), err)
+	}
+	if len(told) != 1 || !errors.Is(told[0].Why, cause) || !strings.Contains(log.String(), "plugins went back to the set before") {
+		t.Errorf("%+v\n%s", told, log)
+	}
+	if b, err := os.ReadFile(filepath.Join(old, "notes")); err != nil || string(b) != "mine" || r.specs["acme/a"].DataDir != old {
+		t.Errorf("the old one has %q in %s, %v", b, r.specs["acme/a"].DataDir, err)
+	}
+	if err := h.Disable(t.Context(), "acme/a"); err != nil || runs(h) != "" {
+		t.Errorf("disabled, runs %s, %v", runs(h), err)
+	}
+	if err := h.Enable(t.Context(), "acme/a"); err != nil || runs(h) != "acme/a 1.0.0" {
+		t.Errorf("enabled, runs %s, %v", runs(h), err)
+	}
+	if err := h.Uninstall(t.Context(), "acme/a"); err != nil {
+		t.Fatal(err)
+	}
+	if has, err := h.HasData("acme/a"); err != nil || !has {
+		t.Errorf("its data: %v, %v", has, err)
+	}
+	if err := h.Purge(t.Context(), "acme/a"); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its data is there: %v", err)
+	}
+	for name, do := range map[string]func(context.Context, ...string) error{"disable": h.Disable, "enable": h.Enable, "purge": h.Purge} {
+		if err := do(t.Context(), "Bad"); !errors.Is(err, manifest.ErrSyntax) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

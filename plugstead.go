@@ -68,8 +68,17 @@ type Options struct {
 	// Optional reports that the application starts without a plugin if that does not: it is
 	// set aside with its reason, see Host.Aside. Nil: Start fails if any plugin does.
 	Optional func(manifest.ID) bool
-	Log      *slog.Logger // gets the logs of plugins; default slog.Default()
-	Events   Events
+	// Probe is how long each new plugin may take to start and to say that it is well,
+	// before a change that this host makes is switched; see update.Updater.Apply. Default:
+	// update.DefaultProbe. Below 0 nothing is probed.
+	Probe time.Duration
+	// Watch is how long a new set of plugins is on trial after this host started it or
+	// switched to it; see update.Updater.Watch. A host that is killed, or ends without
+	// Close, three times in a row within that time goes back to the set before. Default:
+	// update.DefaultWatch. Below 0 nothing is watched.
+	Watch  time.Duration
+	Log    *slog.Logger // gets the logs of plugins; default slog.Default()
+	Events Events
 }
 
 // Events tell what is going on. Every field may be nil.
@@ -151,10 +160,10 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 	if h.dir, err = install.Open(o.Dir); err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.App, err)
 	}
-	h.set = supervise.New(drivers, h.spec, o.Keep, o.Events.Supervise)
+	h.set = supervise.New(drivers, h.spec, o.Keep, supervise.Events{Changed: h.changed})
 	h.up = &update.Updater{
 		Sources: o.Sources, Index: fetch.IndexOptions{Cache: cmp.Or(o.Cache, DefaultCache()), Offline: o.Offline}, Blobs: filepath.Join(h.dir.Path(), "blobs"), Dir: h.dir, Policy: o.Policy,
-		Host: facts, Running: h.running, Optional: o.Optional, Events: o.Events.Update,
+		Host: facts, Running: h.running, Optional: o.Optional, Probe: o.Probe, Watch: o.Watch, Events: h.events(),
 	}
 	if len(drivers) > 0 {
 		h.up.Prepare = h.set.Prepare
@@ -201,14 +210,30 @@ func hostFacts(o Options, drivers []load.Driver) (resolve.Host, error) {
 
 // spec says what an instance gets.
 func (h *Host) spec(im load.Image) (load.Spec, error) {
-	data, err := h.dir.DataDir(im.Manifest.ID)
-	if err != nil {
-		return load.Spec{}, err
+	var data string
+	if im.Data == "" { // not one that is installed
+		var err error
+		if data, err = h.dataOf(im.Manifest.ID); err != nil {
+			return load.Spec{}, err
+		}
 	}
 	return load.Spec{
 		Config: h.o.Config[im.Manifest.ID], Host: h.o.Provide, Peer: h.peer(im.Manifest), DataDir: data,
 		Log: h.o.Log.With("plugin", string(im.Manifest.ID)),
 	}, nil
+}
+
+// dataOf returns the private folder of a plugin that is tried out in place of an installed
+// one, or linked.
+func (h *Host) dataOf(id manifest.ID) (string, error) {
+	g, err := h.dir.Active()
+	if err != nil {
+		return "", err
+	}
+	if r, ok := g.Find(id); ok {
+		return h.dir.DataPath(r), h.dir.MakeData(context.Background(), r)
+	}
+	return h.dir.DataDir(id)
 }
 
 // peer lets a plugin call the plugins it requires and no others.
@@ -219,54 +244,6 @@ func (h *Host) peer(m *manifest.Manifest) func(manifest.ID) contract.Caller {
 		}
 		return h.set.Peer(id)
 	}
-}
-
-// Install installs plugins, each written "namespace/name" or "namespace/name@range",
-// with everything they require. If the host is started they run when it returns.
-func (h *Host) Install(ctx context.Context, wishes ...string) error {
-	var c Change
-	for _, s := range wishes {
-		w, err := resolve.ParseWish(s)
-		if err != nil {
-			return err
-		}
-		c.Install = append(c.Install, w)
-	}
-	_, _, err := h.up.Change(ctx, c)
-	return err
-}
-
-// Uninstall removes plugins and what only they required. Their private folders stay.
-func (h *Host) Uninstall(ctx context.Context, ids ...string) error {
-	list, err := parseIDs(ids)
-	if err != nil {
-		return err
-	}
-	_, _, err = h.up.Change(ctx, Change{Uninstall: list})
-	return err
-}
-
-// Update moves plugins, or all if none is named, to the newest versions that fit. A
-// running plugin is swapped without losing a call.
-func (h *Host) Update(ctx context.Context, ids ...string) error {
-	list, err := parseIDs(ids)
-	if err != nil {
-		return err
-	}
-	_, _, err = h.up.Change(ctx, Change{Update: list, UpdateAll: len(list) == 0})
-	return err
-}
-
-func parseIDs(names []string) ([]manifest.ID, error) {
-	var out []manifest.ID
-	for _, s := range names {
-		id, err := manifest.ParseID(s)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, id)
-	}
-	return out, nil
 }
 
 // Plan says what a change would do. It changes nothing.
@@ -365,7 +342,8 @@ func (h *Host) Index(ctx context.Context, id manifest.ID) (*index.Plugin, error)
 func (h *Host) Facts() resolve.Host { return h.up.Host }
 
 // Aside lists the installed plugins that do not run: those that are not for this
-// application as it is now, optional ones that did not start, and those that need them.
+// application as it is now, optional ones that did not start, those that somebody disabled
+// (update.ErrDisabled), and those that need them.
 // Update looks for versions that fit.
 func (h *Host) Aside() ([]update.Aside, error) {
 	g, err := h.dir.Active()
@@ -402,6 +380,9 @@ func (h *Host) start(ctx context.Context) error {
 			return err
 		}
 		for _, a := range h.up.Aside(g) {
+			if errors.Is(a.Why, update.ErrDisabled) {
+				continue // somebody wants it so
+			}
 			h.o.Log.Warn("plugin does not start", "plugin", string(a.ID), "version", a.Version.String(), "err", a.Why)
 		}
 		running = g.Number

@@ -217,7 +217,7 @@ func TestBrokenUpdate(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, _ := g.Find(testplugin.ID)
-	if r.Manifest.Version.String() != "1.0.0" || !strings.HasPrefix(g.Why, "reverted") {
+	if r.Manifest.Version.String() != "1.0.0" || !strings.HasPrefix(g.Why, "held back") {
 		t.Fatalf("installed %s, %s", r.Manifest.Version, g.Why)
 	}
 	if _, err := probe.Tick.Call(ctx, h.Plugin(testplugin.ID), probe.Tock{}); err != nil {

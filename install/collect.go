@@ -33,12 +33,14 @@ type CollectOptions struct {
 type Collected struct {
 	Generations []int             `json:"generations"` // ascending
 	Trees       []artifact.Digest `json:"trees"`
-	Bytes       int64             `json:"bytes"` // of files in the trees
+	Data        []string          `json:"data"`  // private folders, below "data"
+	Bytes       int64             `json:"bytes"` // of files in the trees and private folders
 	Kept        []*Generation     `json:"-"`     // all generations that stay, the newest first
 }
 
 // Collect removes old generations and the unpacked payloads that none of the others
-// needs. The active generation stays, those that a running host uses (see [Dir.Use]), the
+// needs, and private folders that only they had: not those of plugins that are not
+// installed any more. The active generation stays, those that a running host uses (see [Dir.Use]), the
 // newest Keep, and what is younger than Grace. It waits for its turn like every change.
 //
 // Generations go first, then the payloads: a kill in between leaves payloads that the
@@ -55,12 +57,15 @@ func (d *Dir) Collect(ctx context.Context, o CollectOptions) (*Collected, error)
 		return nil, err
 	}
 	defer tx.Abort()
-	out := &Collected{Generations: []int{}, Trees: []artifact.Digest{}}
+	out := &Collected{Generations: []int{}, Trees: []artifact.Digest{}, Data: []string{}}
 	before := time.Now().Add(-max(0, o.Grace))
 	if err := d.collectGenerations(out, tx.Base, before, o); err != nil {
 		return out, err
 	}
-	return out, d.collectTrees(ctx, out, before, o.DryRun)
+	if err := d.collectTrees(ctx, out, before, o.DryRun); err != nil {
+		return out, err
+	}
+	return out, d.collectData(ctx, out, tx.Base.Number, before, o.DryRun)
 }
 
 func (d *Dir) collectGenerations(out *Collected, active *Generation, before time.Time, o CollectOptions) error {

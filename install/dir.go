@@ -45,7 +45,8 @@ func Open(path string) (*Dir, error) {
 // Path returns the absolute path of d.
 func (d *Dir) Path() string { return d.path }
 
-// DataDir makes and returns the private folder of a plugin.
+// DataDir makes and returns the first private folder of a plugin, for one that no
+// generation has; see [Dir.DataPath].
 func (d *Dir) DataDir(id manifest.ID) (string, error) {
 	if _, err := manifest.ParseID(string(id)); err != nil {
 		return "", err
@@ -77,7 +78,7 @@ func (d *Dir) Begin(ctx context.Context) (*Tx, error) {
 	if tx.Base, err = d.Active(); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	tx.held = tx.Base.Held
+	tx.held, tx.disabled = tx.Base.Held, tx.Base.Disabled
 	return tx, nil
 }
 
@@ -87,6 +88,7 @@ func (d *Dir) sweep() error {
 		durable.RemoveAll(filepath.Join(d.path, "staging")),
 		durable.Sweep(filepath.Join(d.path, "generations")),
 		durable.Sweep(filepath.Join(d.path, "trees")),
+		d.sweepData(),
 	)
 }
 
@@ -113,18 +115,23 @@ func (d *Dir) Rollback(ctx context.Context, to int) (*Generation, error) {
 			return nil, fmt.Errorf("roll back to generation %d: %w: files of %s are gone", to, ErrBroken, r.ID)
 		}
 	}
-	g := &Generation{Made: now(), Why: fmt.Sprintf("rollback to generation %d", to), From: to, Lock: old.Lock, Records: old.Records, Held: tx.Base.Held}
-	return g, d.write(g)
+	tx.records, tx.disabled, tx.from = old.Records, old.Disabled, to
+	return tx.Commit(old.Lock, fmt.Sprintf("rollback to generation %d", to))
 }
 
-// before returns the valid generation that precedes n.
+// before returns the valid generation that precedes n, or what a host went back to by
+// itself in n.
 func (d *Dir) before(n int) (int, error) {
 	history, err := d.History()
 	if err != nil {
 		return 0, err
 	}
+	at := n
 	for _, g := range history {
-		if g.Number < n {
+		switch {
+		case g.Number == at && g.Auto:
+			at = g.From // it is that one
+		case g.Number < at:
 			return g.Number, nil
 		}
 	}

@@ -38,18 +38,26 @@ type Record struct {
 	Runtime  string             `json:"runtime"`
 	Platform manifest.Platform  `json:"platform"`
 	Payload  artifact.Digest    `json:"payload"`
+	Data     Data               `json:"data,omitzero"`
 	Tree     string             `json:"-"` // absolute path of the unpacked payload
 }
 
 // Generation is one installed set. It is never changed once it is made.
 type Generation struct {
-	Number  int          `json:"number"` // from 1; 0: nothing was ever installed
-	Made    time.Time    `json:"made"`
-	Why     string       `json:"why"`            // what was done, in words
-	From    int          `json:"from,omitempty"` // the generation this one repeats
+	Number int       `json:"number"` // from 1; 0: nothing was ever installed
+	Made   time.Time `json:"made"`
+	Why    string    `json:"why"`            // what was done, in words
+	From   int       `json:"from,omitempty"` // the generation this one repeats
+	// Auto says that nobody asked for it: a host went back to From by itself, or held back
+	// a release that it did not install. A rollback looks for what was before From.
+	Auto    bool         `json:"auto,omitempty"`
 	Lock    resolve.Lock `json:"lock"`
 	Records []Record     `json:"records"` // in start order
 	Held    []Held       `json:"held,omitempty"`
+	// Disabled are the installed plugins that are not started, sorted.
+	Disabled []manifest.ID `json:"disabled,omitempty"`
+	// Left is the private data of plugins that are not installed any more, by id.
+	Left []Left `json:"left,omitempty"`
 }
 
 // Find returns the record of a plugin.
@@ -116,10 +124,15 @@ func (d *Dir) Generation(n int) (*Generation, error) {
 	}
 	for i := range f.Records {
 		r := &f.Records[i]
-		if _, err := artifact.ParseDigest(string(r.Payload)); err != nil || r.Manifest == nil {
+		if _, err := artifact.ParseDigest(string(r.Payload)); err != nil || r.Manifest == nil || !r.Data.valid(n) {
 			return nil, fmt.Errorf("generation %d: %w: record of %.200q", n, ErrBroken, r.ID)
 		}
 		r.Tree = d.treePath(r.Payload)
+	}
+	for _, l := range f.Left {
+		if _, err := manifest.ParseID(string(l.ID)); err != nil || !l.Data.valid(n) {
+			return nil, fmt.Errorf("generation %d: %w: data of %.200q", n, ErrBroken, l.ID)
+		}
 	}
 	return f.Generation, nil
 }
@@ -169,15 +182,19 @@ func (d *Dir) History() ([]*Generation, error) {
 	return out, nil
 }
 
-// write makes g the generation after all others.
-func (d *Dir) write(g *Generation) error {
+// next returns the number of the generation after all others.
+func (d *Dir) next() (int, error) {
 	numbers, err := d.numbers()
-	if err != nil {
-		return err
+	if err != nil || len(numbers) == 0 {
+		return 1, err
 	}
-	g.Number = 1
-	if len(numbers) > 0 {
-		g.Number = numbers[len(numbers)-1] + 1
+	return numbers[len(numbers)-1] + 1, nil
+}
+
+// write makes g the generation after all others.
+func (d *Dir) write(g *Generation) (err error) {
+	if g.Number, err = d.next(); err != nil {
+		return err
 	}
 	if g.Number > maxNumber {
 		return fmt.Errorf("generation %d: %w: there are no more numbers", g.Number, ErrBroken)

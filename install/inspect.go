@@ -72,7 +72,15 @@ func (d *Dir) leftovers() ([]string, error) {
 	if _, err := os.Lstat(filepath.Join(d.path, "staging")); err == nil {
 		out = append(out, "staging")
 	}
-	for _, sub := range []string{"generations", "trees"} {
+	subs := []string{"generations", "trees"}
+	spaces, err := d.dataSpaces()
+	if err != nil {
+		return out, err
+	}
+	for _, dir := range spaces {
+		subs = append(subs, filepath.Join("data", filepath.Base(dir)))
+	}
+	for _, sub := range subs {
 		entries, err := os.ReadDir(filepath.Join(d.path, sub))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return out, err

@@ -11,6 +11,7 @@ import (
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/internal/durable"
 	"github.com/plugstead/plugstead/internal/filelock"
+	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/verify"
 )
@@ -27,6 +28,10 @@ type Tx struct {
 	lock    *filelock.Lock
 	records []Record
 	held    []Held
+	auto    bool
+	from    int
+	// disabled may name plugins that the new generation has not.
+	disabled []manifest.ID
 
 	mu       sync.Mutex
 	unpacked map[artifact.Digest]*sync.Mutex // held by who unpacks that payload
@@ -72,6 +77,10 @@ func (t *Tx) Add(ctx context.Context, b artifact.Blobs, v verify.Verified) (Reco
 	if err := checkEntry(r); err != nil {
 		return Record{}, fmt.Errorf("install %s %s: %w", m.ID, m.Version, err)
 	}
+	var err error
+	if r.Data, err = t.dataFor(m); err != nil {
+		return Record{}, fmt.Errorf("install %s %s: %w", m.ID, m.Version, err)
+	}
 	t.records = append(t.records, r)
 	return r, nil
 }
@@ -111,7 +120,8 @@ func (t *Tx) Commit(l resolve.Lock, why string) (*Generation, error) {
 		return nil, ErrDone
 	}
 	defer t.Abort()
-	g := &Generation{Made: now(), Why: why, Lock: l, Records: t.records, Held: t.held}
+	g := t.Staged(l)
+	g.Why = why
 	if g.Records == nil {
 		g.Records = []Record{}
 	}

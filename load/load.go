@@ -20,6 +20,10 @@ type Image struct {
 	// Check makes sure that the files are still those that were installed; it is asked
 	// before each start. Nil: nothing is known of them.
 	Check func(context.Context) error
+	// Data is the absolute private folder of the plugin. Empty: who starts it says which.
+	Data string
+	// MakeData makes Data; it is asked before each start. Nil: Data is there.
+	MakeData func(context.Context) error
 }
 
 // Spec is what an instance gets from its host.

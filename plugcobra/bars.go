@@ -40,7 +40,7 @@ const (
 
 // stepNames are the words for the steps that a user may wait for.
 var stepNames = map[string]string{
-	"resolve": "choosing versions", "fetch": "fetching", "install": "preparing plugins", "switch": "switching",
+	"resolve": "choosing versions", "fetch": "fetching", "install": "preparing plugins", "probe": "trying plugins", "switch": "switching",
 }
 
 // startBars begins to draw; end must be called.

@@ -211,18 +211,6 @@ func ids(args []string) (out []manifest.ID, err error) {
 	return out, nil
 }
 
-func (u user) uninstall() *cobra.Command {
-	var f changeFlags
-	c := &cobra.Command{
-		Use: "uninstall NAME…", Aliases: []string{"rm"}, Short: "Remove plugins and what only they required",
-		Long: "Remove plugins and what only they required. Their private data stays, and so do the versions of all others.\n\nEffect: changes the installed set.",
-		Args: cmdline.Args(cobra.MinimumNArgs(1)),
-		RunE: u.change(&f, makeUninstall),
-	}
-	f.add(c)
-	return c
-}
-
 func (u user) update() *cobra.Command {
 	var f changeFlags
 	c := &cobra.Command{

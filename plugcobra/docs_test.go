@@ -11,7 +11,7 @@ import (
 // TestEventsAreDocumented compares a change in which everything happens with the page.
 func TestEventsAreDocumented(t *testing.T) {
 	page := read(t, "../docs/reference/json-events.md")
-	for _, word := range []string{"step", "progress", "fetched", "result", "resolve", "fetch", "install", "switch"} {
+	for _, word := range []string{"step", "progress", "fetched", "result", "resolve", "fetch", "install", "probe", "switch"} {
 		if !strings.Contains(page, "`"+word+"`") {
 			t.Errorf("the page lacks %s", word)
 		}

@@ -18,7 +18,7 @@ func (u user) gc() *cobra.Command {
 	var grace string
 	c := &cobra.Command{
 		Use: "gc", Short: "Remove old installed sets and files that nothing needs any more",
-		Long: "Remove old generations and the files that no other one needs. The active one stays, those that a running application uses, the newest ones, and what is young. Private folders of plugins stay.\n\n" +
+		Long: "Remove old generations and the files that no other one needs. The active one stays, those that a running application uses, the newest ones, and what is young. Of the private folders go those that only old generations had.\n\n" +
 			"Effect: removes what is not used any more.",
 		Args: cmdline.Args(cobra.NoArgs),
 		RunE: u.with(func(c *cobra.Command, _ []string, h *plugstead.Host) (cmdline.Outcome, error) {
@@ -58,9 +58,13 @@ func collected(x *update.Collected, dry bool) cmdline.Outcome {
 	if dry {
 		verb = "would remove"
 	}
-	n := len(x.Generations) + len(x.Trees) + x.Blobs
+	n := len(x.Generations) + len(x.Trees) + len(x.Data) + x.Blobs
 	return cmdline.Outcome{Changed: n > 0 && !dry, Result: x, Text: func(w io.Writer) {
-		fmt.Fprintf(w, "%s %d generations, %d unpacked plugins, %d stored blobs: %s\n", verb, len(x.Generations), len(x.Trees), x.Blobs, bytesText(x.Bytes+x.BlobBytes))
+		data := ""
+		if len(x.Data) > 0 {
+			data = fmt.Sprintf(", %d private folders", len(x.Data))
+		}
+		fmt.Fprintf(w, "%s %d generations, %d unpacked plugins, %d stored blobs%s: %s\n", verb, len(x.Generations), len(x.Trees), x.Blobs, data, bytesText(x.Bytes+x.BlobBytes))
 	}}
 }
 

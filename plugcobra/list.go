@@ -1,6 +1,7 @@
 package plugcobra
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/update"
 	"github.com/plugstead/plugstead/version"
 )
 
@@ -23,7 +25,8 @@ type listed struct {
 	Requested bool            `json:"requested"`
 	Because   []string        `json:"because"`
 	Source    string          `json:"source"`
-	Aside     string          `json:"aside,omitempty"` // why it does not start
+	Disabled  bool            `json:"disabled,omitempty"`
+	Aside     string          `json:"aside,omitempty"` // why it does not start although it is not disabled
 }
 
 func (u user) list() *cobra.Command {
@@ -82,7 +85,11 @@ func setAside(h *plugstead.Host, rows []listed) error {
 	aside, err := h.Aside()
 	for _, a := range aside {
 		for i := range rows {
-			if rows[i].ID == a.ID {
+			switch {
+			case rows[i].ID != a.ID:
+			case errors.Is(a.Why, update.ErrDisabled):
+				rows[i].Disabled = true
+			default:
 				rows[i].Aside = a.Why.Error()
 			}
 		}
@@ -93,6 +100,9 @@ func setAside(h *plugstead.Host, rows []listed) error {
 func showAside(w io.Writer, c *cobra.Command, rows []listed) {
 	n := 0
 	for _, r := range rows {
+		if r.Disabled {
+			fmt.Fprintf(w, "disabled: %s; start it again with: %s\n", r.ID, cmdline.Again(c, "enable "+string(r.ID)))
+		}
 		if r.Aside != "" {
 			n++
 			fmt.Fprintf(w, "does not start: %s\n", r.Aside)

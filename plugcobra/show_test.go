@@ -44,8 +44,12 @@ func TestJSONOfEveryVerb(t *testing.T) {
 		{"list", "false", `{"generation":1,"plugins":[{"id":"acme/a","version":"1.0.0","runtime":"wasm","requested":true,"because":["you"],"source":"URL"}]}`},
 		{"info acme/a", "false", `{"id":"acme/a","summary":"The acme/a plugin","license":"MIT","installed":"1.0.0","latest":"1.1.0","provides":[{"id":"acme.dev/greeter","major":1,"minor":0}],"requires":[],"host":{"myapp":"^1"},"capabilities":[],"versions":[{"version":"1.1.0","runtimes":["wasm wasip1/wasm"]},{"version":"1.0.0","runtimes":["wasm wasip1/wasm"]}]}`},
 		{"rollback --to 1", "true", `{"from":1,"generation":2}`},
-		{"uninstall acme/a", "true", `{"generation":3,"lines":[{"do":"remove","id":"acme/a","from":"1.0.0"}],"seconds":0,"fetched":0,"cached":0,"bytes":0}`},
-		{"update", "false", `{"generation":3,"lines":[],"seconds":0,"fetched":0,"cached":0,"bytes":0}`},
+		{"disable acme/a", "true", `{"generation":3,"disabled":["acme/a"]}`},
+		{"disable acme/a", "false", `{"generation":3,"disabled":["acme/a"]}`},
+		{"list", "false", `{"generation":3,"plugins":[{"id":"acme/a","version":"1.0.0","runtime":"wasm","requested":true,"because":["you"],"source":"URL","disabled":true}]}`},
+		{"enable acme/a", "true", `{"generation":4,"disabled":[]}`},
+		{"uninstall acme/a", "true", `{"generation":5,"lines":[{"do":"remove","id":"acme/a","from":"1.0.0"}],"seconds":0,"fetched":0,"cached":0,"bytes":0}`},
+		{"update", "false", `{"generation":5,"lines":[],"seconds":0,"fetched":0,"cached":0,"bytes":0}`},
 	} {
 		out, err := run("plugin " + c.args + " --json")
 		var x struct {
@@ -348,6 +352,7 @@ func TestOpener(t *testing.T) {
 func TestEveryVerbSaysItsEffect(t *testing.T) {
 	changes := map[string]bool{
 		"install": true, "uninstall": true, "update": true, "rollback": true, "apply": true, "sync": true, "pin": true, "unpin": true,
+		"enable": true, "disable": true,
 	}
 	seen := 0
 	for _, c := range plugcobra.Commands(nil) {
@@ -364,7 +369,7 @@ func TestEveryVerbSaysItsEffect(t *testing.T) {
 			t.Errorf("%s: %q", c.Name(), c.Long)
 		}
 	}
-	if seen != 21 {
+	if seen != 23 {
 		t.Errorf("%d verbs", seen)
 	}
 }

@@ -129,15 +129,36 @@ func (e *StartError) Unwrap() error { return e.Err }
 
 // start starts an instance and waits until it is healthy.
 func (s *Set) start(ctx context.Context, im load.Image) (*running, error) {
+	spec, err := s.specOf(ctx, im)
+	if err != nil {
+		return nil, err
+	}
+	return s.launch(ctx, im, spec)
+}
+
+// specOf returns what an instance gets, its private folder included. That this cannot be
+// had says nothing about the plugin: it is no StartError.
+func (s *Set) specOf(ctx context.Context, im load.Image) (load.Spec, error) {
+	spec, err := s.spec(im)
+	if err == nil && im.Data != "" {
+		spec.DataDir = im.Data
+		if im.MakeData != nil {
+			err = im.MakeData(ctx)
+		}
+	}
+	if err != nil {
+		return spec, fmt.Errorf("before the start of %s: %w", im.Manifest.ID, err)
+	}
+	return spec, nil
+}
+
+// launch is start with what the instance gets.
+func (s *Set) launch(ctx context.Context, im load.Image, spec load.Spec) (*running, error) {
 	d, err := s.driver(im)
 	if err != nil {
 		return nil, err
 	}
 	fail := func(err error) (*running, error) { return nil, &StartError{im, err} }
-	spec, err := s.spec(im)
-	if err != nil {
-		return fail(err)
-	}
 	if im.Check != nil {
 		if err := im.Check(ctx); err != nil {
 			return fail(err)

@@ -16,7 +16,9 @@ import (
 //
 // Every new instance is started and healthy before any is switched, so an error
 // leaves everything as it was. A plugin that did not run before is callable at
-// once, because others of the same change may need it to start.
+// once, because others of the same change may need it to start. One whose private folder
+// is another one than before is stopped first, so that its data can be copied; calls to it
+// fail meanwhile, and after an error it is started again as it was.
 func (s *Set) Sync(ctx context.Context, images []load.Image) error {
 	s.change.Lock()
 	defer s.change.Unlock()
@@ -59,8 +61,20 @@ func (s *Set) startAll(ctx context.Context, images []load.Image) (ready []*runni
 		if old != nil && same(old.image, im) {
 			continue
 		}
+		var was *load.Image
+		if old != nil && moves(old.image, im) {
+			was, old = &old.image, nil
+			s.quiesce(p)
+		}
+		down := p.fallen()
+		if down != nil && moves(down.image, im) {
+			p.decide(nil) // its restart is void: it would write to what is copied
+		}
 		r, err := s.start(ctx, im)
 		if err != nil {
+			if was != nil {
+				fresh = append(fresh, started{p, down, was})
+			}
 			for _, r := range slices.Backward(ready) {
 				err = errors.Join(err, s.stop(r))
 			}
@@ -73,23 +87,52 @@ func (s *Set) startAll(ctx context.Context, images []load.Image) (ready []*runni
 			ready = append(ready, r)
 			continue
 		}
-		fresh = append(fresh, started{p, p.fallen()})
+		fresh = append(fresh, started{p, down, was})
 		s.install(p, r)
 	}
 	return ready, nil
 }
 
-// started is a plugin that did not run before a change, and what had run until it
-// ended by itself, or nil.
+// started is a plugin that a change has started although nothing ran: what had run until
+// it ended by itself, or nil; what was stopped for the change, or nil.
 type started struct {
 	p    *Plugin
 	down *running
+	was  *load.Image
+}
+
+// moves reports whether b has a private folder of its own, which begins with the data of
+// a: a must not run any more when it is made.
+func moves(a, b load.Image) bool { return a.Data != "" && b.Data != "" && a.Data != b.Data }
+
+// quiesce stops a plugin whose data is to be copied. Calls fail until the next one runs.
+func (s *Set) quiesce(p *Plugin) {
+	if r := p.cur.Load(); r != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), s.policy.Stop)
+		_ = r.in.Quiesce(ctx) // it is stopped in any case
+		cancel()
+	}
+	s.reportStops(s.end(p))
+}
+
+// resume starts again what was stopped for a change that failed.
+func (s *Set) resume(p *Plugin, im load.Image) error {
+	r, err := s.start(s.ctx, im)
+	if err != nil {
+		s.report(p, Failed, err)
+		return err
+	}
+	s.install(p, r)
+	return nil
 }
 
 // undo stops what a change that failed has started. A plugin that waited for its
 // restart waits again.
 func (s *Set) undo(f started) error {
 	err := s.end(f.p)
+	if f.was != nil {
+		return errors.Join(err, s.resume(f.p, *f.was))
+	}
 	if f.down == nil {
 		s.forget(f.p.id)
 		return err
@@ -101,7 +144,7 @@ func (s *Set) undo(f started) error {
 }
 
 func same(a, b load.Image) bool {
-	return a.Digest != "" && a.Digest == b.Digest && a.Runtime == b.Runtime && a.Manifest.Version == b.Manifest.Version
+	return a.Digest != "" && a.Digest == b.Digest && a.Runtime == b.Runtime && a.Data == b.Data && a.Manifest.Version == b.Manifest.Version
 }
 
 func wanted(images []load.Image, id manifest.ID) bool {

@@ -11,18 +11,24 @@ import (
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/install"
-	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/store/disk"
-	"github.com/plugstead/plugstead/supervise"
 	"github.com/plugstead/plugstead/verify"
 )
 
 // Apply carries out a plan: it fetches, verifies, unpacks and prepares what is new,
 // then switches the installed set at one instant, then swaps the running plugins.
 // On an error before the switch the old set stays; if a plugin does not start
-// after it, the old set is made active again and keeps running. Apply returns
+// after it, the old set is made active again and keeps running.
+//
+// If there are running plugins, new ones are probed before the switch: each is started
+// from its files with an empty private folder that is thrown away, must say that it is well
+// and is stopped again. If one is not well Apply returns its *supervise.StartError and holds
+// the release back; an optional one is set aside instead, see [Updater.Aside]. Without
+// running plugins no code of a plugin is run.
+//
+// Apply returns
 // [ErrStale] if the set changed since the plan was made; plan again then.
 func (u *Updater) Apply(ctx context.Context, p *Plan) (*install.Generation, error) {
 	return u.ApplyWithin(ctx, p, 0)
@@ -101,72 +107,6 @@ func (t *turn) take(ctx context.Context) (done func(), err error) {
 	}
 }
 
-// swap makes what runs equal to g, which is active; if that fails, before becomes
-// active again.
-func (u *Updater) swap(ctx context.Context, before, g *install.Generation) (*install.Generation, error) {
-	set := u.running()
-	if set == nil {
-		return g, nil
-	}
-	if err := u.run(ctx, set, g.Number); err != nil {
-		return nil, u.revert(ctx, before, g, err)
-	}
-	return g, nil
-}
-
-// Start makes set run the active generation, holds it (see install.Dir.Use) and returns
-// it. It touches no network. An optional plugin that does not start is set aside, with
-// those that need it; see [Updater.Aside]. The caller ends with [Updater.Release].
-func (u *Updater) Start(ctx context.Context, set *supervise.Set) (*install.Generation, error) {
-	for {
-		use, err := u.Dir.Use()
-		if err != nil {
-			return nil, err
-		}
-		err = u.sync(ctx, set, use)
-		if err == nil || !u.degrade(ctx, err) {
-			return use.Generation, err
-		}
-	}
-}
-
-// run makes set run generation n.
-func (u *Updater) run(ctx context.Context, set *supervise.Set, n int) error {
-	use, err := u.Dir.UseOf(n)
-	if err != nil {
-		return err
-	}
-	return u.sync(ctx, set, use)
-}
-
-// sync makes set run what use holds, and lets go what ran before.
-func (u *Updater) sync(ctx context.Context, set *supervise.Set, use *install.Use) error {
-	if err := set.Sync(ctx, u.Images(use.Generation)); err != nil {
-		return errors.Join(err, use.Release())
-	}
-	u.mu.Lock()
-	old := u.held
-	u.held = use
-	u.mu.Unlock()
-	if old == nil {
-		return nil
-	}
-	return old.Release()
-}
-
-// Release lets the generation go that [Updater.Start] and changes held: its plugins run
-// no more.
-func (u *Updater) Release() error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.held == nil {
-		return nil
-	}
-	use := u.held
-	u.held = nil
-	return use.Release()
-}
-
 // Change plans and applies, again if another process was faster.
 func (u *Updater) Change(ctx context.Context, c Change) (*Plan, *install.Generation, error) {
 	for {
@@ -214,6 +154,9 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 	}
 	for _, c := range wanted {
 		tx.Free(c.Release.Digest)
+	}
+	if err := u.probe(ctx, tx, p, tell); err != nil {
+		return nil, err
 	}
 	tell.begins("switch")
 	g, err := tx.Commit(p.Lock, p.why)
@@ -280,26 +223,6 @@ func (u *Updater) add(ctx context.Context, tx *install.Tx, b artifact.Blobs, p *
 	return nil
 }
 
-// revert makes base active again after g did not start because of cause. If another
-// process has changed the set since, its change stays.
-func (u *Updater) revert(ctx context.Context, base, g *install.Generation, cause error) error {
-	ctx = context.WithoutCancel(ctx)
-	tx, err := u.Dir.Begin(ctx)
-	if err != nil {
-		return errors.Join(cause, err)
-	}
-	defer tx.Abort()
-	if tx.Base.Number != g.Number {
-		return errors.Join(cause, fmt.Errorf("not reverted: another process made generation %d meanwhile", tx.Base.Number))
-	}
-	for _, r := range base.Records {
-		tx.Keep(r)
-	}
-	hold(tx, g, cause)
-	_, err = tx.Commit(base.Lock, fmt.Sprintf("reverted to generation %d: %v", base.Number, cause))
-	return errors.Join(cause, err)
-}
-
 // Rollback makes a new generation equal to generation to (0: the one before) and
 // swaps the running plugins. It touches no network.
 func (u *Updater) Rollback(ctx context.Context, to int) (*install.Generation, error) {
@@ -317,24 +240,4 @@ func (u *Updater) Rollback(ctx context.Context, to int) (*install.Generation, er
 		return nil, err
 	}
 	return u.swap(ctx, before, g)
-}
-
-// Images makes what load starts out of what is installed, in start order, without what
-// [Updater.Aside] lists.
-func (u *Updater) Images(g *install.Generation) []load.Image {
-	var out []load.Image
-	aside := u.Aside(g)
-	for _, r := range g.Records {
-		if !isAside(aside, r.ID) {
-			out = append(out, u.image(r))
-		}
-	}
-	return out
-}
-
-func (u *Updater) image(r install.Record) load.Image {
-	return load.Image{
-		Manifest: r.Manifest, Runtime: r.Runtime, Tree: r.Tree, Digest: string(r.Payload), Cache: u.Dir.CacheDir(),
-		Check: func(ctx context.Context) error { return u.Dir.Check(ctx, r) },
-	}
 }

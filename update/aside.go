@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/plugstead/plugstead/install"
+	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/supervise"
@@ -18,17 +19,24 @@ type Aside struct {
 	ID      manifest.ID
 	Version version.Version
 	// Why is a resolve.HostRangeError, PointError or PlatformError, a
-	// *supervise.StartError, or says which plugin that is set aside it needs.
+	// *supervise.StartError, wraps ErrDisabled, or says which plugin that is set aside it
+	// needs.
 	Why error
 }
 
 // Aside lists the plugins of g that do not run: those that are not for this application
 // as it is now (its version, extension points and platform), optional ones that did not
-// start in this process, and those that need them. They stay installed. An update chooses
+// start in this process, those that somebody disabled ([ErrDisabled]), and those that need
+// them. They stay installed. An update chooses
 // versions that fit; another release of one that did not start is tried, and the same one
 // when the application starts again.
 func (u *Updater) Aside(g *install.Generation) []Aside {
 	out := u.failedOf(g)
+	for _, id := range g.Disabled {
+		if r, ok := g.Find(id); ok && !isAside(out, id) {
+			out = append(out, Aside{id, r.Manifest.Version, fmt.Errorf("%s %s: %w", id, r.Manifest.Version, ErrDisabled)})
+		}
+	}
 	for _, err := range g.Lock.Check(u.Host, g.Lock.Requests) {
 		id, v := misfit(err)
 		if id != "" && !slices.ContainsFunc(out, func(a Aside) bool { return a.ID == id }) {
@@ -54,13 +62,18 @@ func (u *Updater) Aside(g *install.Generation) []Aside {
 func (u *Updater) failedOf(g *install.Generation) (out []Aside) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, a := range u.degraded {
-		e, _ := errors.AsType[*supervise.StartError](a.Why)
-		if r, ok := g.Find(a.ID); ok && e != nil && string(r.Payload) == e.Image.Digest {
-			out = append(out, a)
+	for _, d := range u.degraded {
+		if r, ok := g.Find(d.ID); ok && string(r.Payload) == d.payload {
+			out = append(out, d.Aside)
 		}
 	}
 	return out
+}
+
+// degraded is an optional plugin that did not start.
+type degraded struct {
+	Aside
+	payload string // in other bytes it is tried again
 }
 
 // degrade sets the plugin aside that did not start because of err, if it may be: whoever
@@ -70,16 +83,22 @@ func (u *Updater) degrade(ctx context.Context, err error) bool {
 	if !ok || ctx.Err() != nil || u.Optional == nil || !u.Optional(e.Image.Manifest.ID) {
 		return false
 	}
-	m := e.Image.Manifest
+	return u.setAside(e.Image, e)
+}
+
+// setAside keeps an image from being started again. It reports whether that is new.
+func (u *Updater) setAside(im load.Image, why error) bool {
+	d := degraded{Aside{im.Manifest.ID, im.Manifest.Version, why}, im.Digest}
 	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, a := range u.degraded {
-		if was, _ := errors.AsType[*supervise.StartError](a.Why); was.Image.Digest == e.Image.Digest {
-			return false // it should not have been tried again
-		}
+	again := slices.ContainsFunc(u.degraded, func(x degraded) bool { return x.payload == d.payload && x.ID == d.ID })
+	if !again { // otherwise it should not have been tried
+		u.degraded = append(u.degraded, d)
 	}
-	u.degraded = append(u.degraded, Aside{m.ID, m.Version, e})
-	return true
+	u.mu.Unlock()
+	if !again && u.Events.Aside != nil {
+		u.Events.Aside(d.Aside)
+	}
+	return !again
 }
 
 // misfit returns the plugin that does not fit the application.

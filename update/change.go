@@ -140,21 +140,21 @@ func check(l *resolve.Lock, c Change) error {
 			return fmt.Errorf("uninstall %s: %w", id, ErrNotInstalled)
 		}
 		if by := neededBy(l, id, c.Uninstall); len(by) > 0 {
-			return fmt.Errorf("uninstall %s: %w: %s", id, ErrNeeded, strings.Join(by, ", "))
+			return &NeededError{"uninstall", id, by}
 		}
 	}
 	return nil
 }
 
 // neededBy lists the plugins of l that require id and are not among going.
-func neededBy(l *resolve.Lock, id manifest.ID, going []manifest.ID) []string {
-	var out []string
+func neededBy(l *resolve.Lock, id manifest.ID, going []manifest.ID) []manifest.ID {
+	var out []manifest.ID
 	for _, p := range l.Plugins {
 		if slices.Contains(going, p.ID) {
 			continue
 		}
 		if slices.ContainsFunc(p.Requires, func(n manifest.Need) bool { return n.ID == id && !n.Optional }) {
-			out = append(out, string(p.ID))
+			out = append(out, p.ID)
 		}
 	}
 	return out

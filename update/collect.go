@@ -19,7 +19,7 @@ type Collected struct {
 }
 
 // Collect removes old generations, the files that no other one needs, and what the local
-// store keeps of them; see install.Dir.Collect. Private folders of plugins stay.
+// store keeps of them; see install.Dir.Collect.
 func (u *Updater) Collect(ctx context.Context, o install.CollectOptions) (*Collected, error) {
 	done, err := u.turn.take(ctx)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -24,23 +25,23 @@ import (
 
 var trials = flag.Int("crash", 25, "kills of each verb in TestKill")
 
-// The set before each verb, and behind it.
-const installedBefore = "acme/a 1.0.0, acme/b 1.0.0"
+// The set before each verb. What is disabled has "off" behind it.
+const installedBefore = "acme/a 1.0.0, acme/b 1.0.0 off"
 
 // verbs are the changes that are interrupted. Each is run again afterwards, to its end.
 var verbs = []struct {
 	name, after string
 	run         func(context.Context, *update.Updater) error
 }{
-	{"install", "acme/a 1.0.0, acme/b 1.0.0, acme/c 1.0.0", func(ctx context.Context, u *update.Updater) error {
+	{"install", "acme/a 1.0.0, acme/b 1.0.0 off, acme/c 1.0.0", func(ctx context.Context, u *update.Updater) error {
 		_, _, err := u.Change(ctx, update.Change{Install: wishes("acme/c"), LockFile: filepath.Join(u.Dir.Path(), "..", "plugins.lock")})
 		return err
 	}},
-	{"update", "acme/a 1.1.0, acme/b 1.1.0", func(ctx context.Context, u *update.Updater) error {
+	{"update", "acme/a 1.1.0, acme/b 1.1.0 off", func(ctx context.Context, u *update.Updater) error {
 		_, _, err := u.Change(ctx, update.Change{UpdateAll: true})
 		return err
 	}},
-	{"uninstall", "acme/b 1.0.0", func(ctx context.Context, u *update.Updater) error {
+	{"uninstall", "acme/b 1.0.0 off", func(ctx context.Context, u *update.Updater) error {
 		g, err := u.Dir.Active()
 		if err != nil {
 			return err
@@ -53,6 +54,14 @@ var verbs = []struct {
 	}},
 	{"rollback", "acme/a 1.0.0", func(ctx context.Context, u *update.Updater) error {
 		_, err := u.Rollback(ctx, 1)
+		return err
+	}},
+	{"disable", "acme/a 1.0.0 off, acme/b 1.0.0 off", func(ctx context.Context, u *update.Updater) error {
+		_, err := u.Disable(ctx, "acme/a")
+		return err
+	}},
+	{"enable", "acme/a 1.0.0, acme/b 1.0.0", func(ctx context.Context, u *update.Updater) error {
+		_, err := u.Enable(ctx, "acme/b")
 		return err
 	}},
 	{"gc", installedBefore, func(ctx context.Context, u *update.Updater) error {
@@ -77,9 +86,14 @@ func template(t *testing.T) (url, dir string) {
 	w.change(wish(t, "acme/d"))
 	w.change(update.Change{Uninstall: []manifest.ID{"acme/d"}})
 	w.change(wish(t, "acme/a", "acme/b"))
+	if _, err := w.up.Disable(t.Context(), "acme/b"); err != nil {
+		t.Fatal(err)
+	}
 	w.publish("acme/a", "1.1.0")
 	w.publish("acme/b", "1.1.0")
-	w.expect(installedBefore)
+	if got, err := set(t.Context(), w.up); err != nil || got != installedBefore {
+		t.Fatal(got, err)
+	}
 	return w.reg.URL, dir
 }
 
@@ -129,7 +143,8 @@ func judge(t *testing.T, url, dir, after string, verb func(context.Context, *upd
 // set describes what is installed, every file of which is as it should be.
 func set(ctx context.Context, u *update.Updater) (string, error) {
 	list, err := u.Verify(ctx)
-	if err != nil {
+	g, aerr := u.Dir.Active()
+	if err := errors.Join(err, aerr); err != nil {
 		return "", err
 	}
 	var out []string
@@ -137,7 +152,11 @@ func set(ctx context.Context, u *update.Updater) (string, error) {
 		if f.Err != nil {
 			return "", f.Err
 		}
-		out = append(out, fmt.Sprintf("%s %s", f.ID, f.Version))
+		s := fmt.Sprintf("%s %s", f.ID, f.Version)
+		if slices.Contains(g.Disabled, f.ID) {
+			s += " off"
+		}
+		out = append(out, s)
 	}
 	return strings.Join(out, ", "), nil
 }
@@ -218,6 +237,9 @@ func victim(what string) error {
 
 func TestMain(m *testing.M) {
 	crashtest.Main(victim)
+	if dir := os.Getenv(envDie); dir != "" {
+		die(dir)
+	}
 	if arg := os.Getenv(envMany); arg != "" {
 		if err := one(arg); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -6,7 +6,7 @@ import "github.com/plugstead/plugstead/fetch"
 func (e Events) and(f Events) Events {
 	return Events{
 		Fetch: fetch.Events{Progress: both(e.Fetch.Progress, f.Fetch.Progress), Fetched: both(e.Fetch.Fetched, f.Fetch.Fetched)},
-		Step:  both(e.Step, f.Step),
+		Step:  both(e.Step, f.Step), Aside: both(e.Aside, f.Aside), Returned: both(e.Returned, f.Returned),
 	}
 }
 

@@ -1,8 +1,6 @@
 package update
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -10,22 +8,22 @@ import (
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
-	"github.com/plugstead/plugstead/supervise"
 )
 
-// hold makes tx hold back the release of g that did not start. Whoever gave up waiting,
-// or found the files changed, says nothing about the release.
-func hold(tx *install.Tx, g *install.Generation, cause error) {
-	e, ok := errors.AsType[*supervise.StartError](cause)
-	if !ok || errors.Is(cause, context.Canceled) || errors.Is(cause, install.ErrTampered) || errors.Is(cause, install.ErrBroken) {
-		return
+// hold makes tx hold back the release of lock that did not start, if cause says that one
+// did not.
+func hold(tx *install.Tx, lock *resolve.Lock, cause error) bool {
+	e, ok := blamed(cause)
+	if !ok {
+		return false
 	}
 	id := e.Image.Manifest.ID
-	l, ok := g.Lock.Find(id)
+	l, ok := lock.Find(id)
 	if !ok {
-		return
+		return false
 	}
 	tx.Hold(install.Held{ID: id, Version: l.Version, Digest: l.Digest, Why: shorten(e.Err.Error())})
+	return true
 }
 
 // shorten cuts what a plugin says of itself.

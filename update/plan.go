@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
@@ -55,12 +56,29 @@ type Updater struct {
 	// Optional reports that the application starts without a plugin if that does not. Nil:
 	// it needs all of them.
 	Optional func(manifest.ID) bool
-	Events   Events
+	// Probe is how long each new plugin may take to start and to say that it is well,
+	// before a change that a running host makes is switched; see [Updater.Apply]. 0:
+	// [DefaultProbe]; below 0: nothing is probed.
+	Probe time.Duration
+	// Watch is how long a generation is on trial when a host has started it or switched to
+	// it. If within that time a plugin that is new in it ends by itself three times, or
+	// for good, the host goes back to the last generation that ran well (the one before, if
+	// none did), holds the release back and tells [Events.Returned]. It also does so when it
+	// starts and three processes have ended within that time and not in good order, with
+	// all that is new, and when a new plugin does not start. An orderly end passes the
+	// trial. 0: [DefaultWatch]; below 0: nothing is watched. What is started is passed on to
+	// [Updater.Observe].
+	Watch  time.Duration
+	Events Events
 
 	turn     turn
 	mu       sync.Mutex
 	held     *install.Use // what runs; nil: nothing
-	degraded []Aside      // optional plugins that did not start
+	trial    *trial       // what is watched; nil: nothing
+	watches  sync.WaitGroup
+	life     context.Context // of the watches; nil: there is none
+	end      context.CancelFunc
+	degraded []degraded // optional plugins that did not start
 }
 
 func (u *Updater) running() *supervise.Set {
@@ -74,8 +92,13 @@ func (u *Updater) running() *supervise.Set {
 type Events struct {
 	Fetch fetch.Events
 	// Step names what begins: "resolve"; "fetch", which verifies and unpacks what has
-	// arrived; "install"; "switch".
+	// arrived; "install"; "probe", in a running host; "switch".
 	Step func(name string)
+	// Aside tells of an optional plugin that is set aside: it did not start, or not keep
+	// running.
+	Aside func(Aside)
+	// Returned tells that the host went back to an older set by itself, or could not.
+	Returned func(Returned)
 }
 
 // Action is what a plan does with one plugin.

@@ -20,31 +20,66 @@ import (
 
 // fakeDriver starts instances that do nothing. hook, if set, decides about a start.
 type fakeDriver struct {
-	hook func(load.Image) error
+	hook   func(load.Image) error
+	spec   func(load.Image, load.Spec)
+	made   func(*fakeInstance)
+	image  func(load.Image, *fakeInstance)
+	health func(context.Context) error
 }
 
 func (fakeDriver) Runtime() string                           { return manifest.RuntimeWasm }
 func (fakeDriver) Prepare(context.Context, load.Image) error { return nil }
 
-func (d fakeDriver) Start(_ context.Context, im load.Image, _ load.Spec) (load.Instance, error) {
+func (d fakeDriver) Start(_ context.Context, im load.Image, s load.Spec) (load.Instance, error) {
+	if d.spec != nil {
+		d.spec(im, s)
+	}
 	if d.hook != nil {
 		if err := d.hook(im); err != nil {
 			return nil, err
 		}
 	}
-	return &fakeInstance{done: make(chan struct{})}, nil
+	i := &fakeInstance{done: make(chan struct{}), health: d.health}
+	if d.made != nil {
+		d.made(i)
+	}
+	if d.image != nil {
+		d.image(im, i)
+	}
+	return i, nil
 }
 
 type fakeInstance struct {
-	once sync.Once
-	done chan struct{}
+	once   sync.Once
+	done   chan struct{}
+	health func(context.Context) error
+
+	quiesced, stopped func()
+}
+
+func (i *fakeInstance) Quiesce(context.Context) error {
+	if i.quiesced != nil {
+		i.quiesced()
+	}
+	return nil
+}
+
+func (i *fakeInstance) Stop(context.Context) error {
+	if i.stopped != nil {
+		i.stopped()
+	}
+	return nil
+}
+
+func (i *fakeInstance) Health(ctx context.Context) error {
+	if i.health != nil {
+		return i.health(ctx)
+	}
+	return nil
 }
 
 func (*fakeInstance) Invoke(context.Context, *contract.Method, any, any) error { return nil }
 func (*fakeInstance) Offers(*contract.Method) bool                             { return true }
-func (*fakeInstance) Health(context.Context) error                             { return nil }
-func (*fakeInstance) Quiesce(context.Context) error                            { return nil }
-func (*fakeInstance) Stop(context.Context) error                               { return nil }
 func (i *fakeInstance) Close() error                                           { i.once.Do(func() { close(i.done) }); return nil }
 func (i *fakeInstance) Done() <-chan struct{}                                  { return i.done }
 func (*fakeInstance) Err() error                                               { return nil }
@@ -135,6 +170,7 @@ func TestRevertKeepsOthersChange(t *testing.T) {
 	w.publish("acme/a", "1.0.0")
 	w.publish("acme/b", "1.0.0")
 	no := errors.New("does not start")
+	w.up.Probe = -1
 	set := w.run(fakeDriver{hook: func(im load.Image) error {
 		if im.Manifest.ID != "acme/a" {
 			return nil

@@ -53,6 +53,8 @@ var Codes = map[Code]struct {
 	"E0306": {ExitFailure, "the installation is damaged"},
 	"E0307": {ExitRefused, "the release did not start before and is held back"},
 	"E0308": {ExitRefused, "others can change the installation folder"},
+	"E0309": {ExitFailure, "the plugin needs one that is disabled"},
+	"E0310": {ExitBusy, "an application still runs the plugin whose data shall go"},
 	"E0401": {ExitUsage, "no source of plugins is configured"},
 	"E0402": {ExitNetwork, "the registry cannot be reached"},
 	"E0403": {ExitLogin, "the registry wants a token, or another one"},

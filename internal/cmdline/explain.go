@@ -73,11 +73,12 @@ var rules = []rule{
 	{resolve.ErrLinked, "E0208", "remove it from the list: the program brings this plugin along"},
 	{resolve.ErrBudget, "E0209", "ask for fewer plugins at a time, or for exact versions"},
 	{update.ErrNotInstalled, "E0301", "%s list"},
-	{update.ErrNeeded, "E0302", "uninstall those plugins too, in the same command"},
 	{update.ErrStale, "E0304", "run the command again"},
 	{install.ErrNoGeneration, "E0303", "%s history"},
 	{install.ErrNotPrivate, "E0308", "take write permission from others (chmod go-w), or name another folder with --dir"},
 	{update.ErrHeld, "E0307", "mend what kept it from starting, then run the command with --retry"},
+	{install.ErrRunning, "E0310", "stop the application, then run the command again"},
+	{install.ErrInstalled, "E0304", "run the command again"},
 	{install.ErrTampered, "E0506", "%s verify --fix"},
 	{install.ErrBroken, "E0306", "%s history"},
 	{install.ErrBusy, "E0305", "wait for the other process, or give more time with --wait"},
@@ -143,6 +144,12 @@ func explainType(program string, err error) *Error {
 	}
 	if later, ok := errors.AsType[*client.LaterError](err); ok {
 		return &Error{"E0413", "try again after " + later.At.Local().Format(time.DateTime), err}
+	}
+	if e, ok := errors.AsType[*update.NeededError](err); ok {
+		return &Error{"E0302", fmt.Sprintf("%s those plugins too, in the same command", e.Do), err}
+	}
+	if e, ok := errors.AsType[*update.NeedsDisabledError](err); ok {
+		return &Error{"E0309", fmt.Sprintf("%s enable %s %s", program, e.Needs, e.ID), err}
 	}
 	if _, ok := errors.AsType[*resolve.CycleError](err); ok {
 		return &Error{"E0214", "ask the authors to drop init from one of these needs", err}

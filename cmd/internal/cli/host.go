@@ -58,7 +58,8 @@ func (f *hostFlags) openWith(c *cobra.Command, drivers []load.Driver) (*plugstea
 		// Searching needs no application; nothing is ever written there.
 		dir = filepath.Join(os.TempDir(), "plugstead-no-application")
 	}
-	h, err := plugstead.OpenFor(c.Context(), drivers, facts, plugstead.Options{Dir: dir, Registry: f.registry})
+	// A set is on trial in the application itself, not where one method is called.
+	h, err := plugstead.OpenFor(c.Context(), drivers, facts, plugstead.Options{Dir: dir, Registry: f.registry, Watch: -1})
 	if err != nil {
 		return nil, nil, err
 	}
