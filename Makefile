@@ -12,6 +12,8 @@ RACE     := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 # that. The race detector finds nothing there and makes their tests five times as slow; the
 # packages above run them under it.
 PURE      := version manifest artifact resolve resolve/internal/pubgrub resolve/resolvetest internal/resolvecheck
+# Tests keep plugins in new folders, and folders that others can change are refused.
+UMASK     := umask 022;
 each      = @set -e; for m in $(1); do echo "== $$m: $(2)"; (cd $$m && $(2)); done
 
 # Data and peers that stand beside a checkout; what is not there is skipped, or a missed target.
@@ -36,9 +38,9 @@ demo: build-demo ## walk the main job from end to end; KEEP=1 leaves the registr
 
 test: ## run every test of every module
 	@if [ -z "$(RACE)" ]; then echo "skipped: the race detector (no C compiler found)"; fi
-	@echo "== .: go test"; go test $(VET) $(addprefix ./,$(PURE))
-	@echo "== .: go test $(RACE)"; go test $(RACE) $(VET) $$(go list ./... | grep -vxF "$$(printf 'github.com/plugstead/plugstead/%s\n' $(PURE))")
-	$(call each,$(filter-out .,$(MODULES)),go test $(RACE) $(VET) ./...)
+	@echo "== .: go test"; $(UMASK) go test $(VET) $(addprefix ./,$(PURE))
+	@echo "== .: go test $(RACE)"; $(UMASK) go test $(RACE) $(VET) $$(go list ./... | grep -vxF "$$(printf 'github.com/plugstead/plugstead/%s\n' $(PURE))")
+	$(call each,$(filter-out .,$(MODULES)),$(UMASK) go test $(RACE) $(VET) ./...)
 
 serve: ## run a registry for trying out on http://127.0.0.1:8080
 	@mkdir -p $(BIN) && cd cmd && go build -o $(BIN)/plugstead ./plugstead

@@ -272,7 +272,7 @@ func TestIndexErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("acme/a")
 		f.err = errors.New("no route")
-		x := OpenIndex(t.Context(), Sources{Namespaces: map[string]Source{"acme": f}}, IndexOptions{Cache: t.TempDir()})
+		x := OpenIndex(t.Context(), Sources{Namespaces: map[string]Source{"acme": f}}, IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")})
 		defer x.Close()
 		x.Prefetch("acme/a", "other/a")
 		if _, err := x.Plugin(t.Context(), "other/a"); !errors.Is(err, ErrNoSource) {
@@ -303,7 +303,7 @@ func TestIndexTooMuch(t *testing.T) {
 func TestCacheRevisions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("acme/a", "acme/b")
-		o := IndexOptions{Cache: t.TempDir()}
+		o := IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")}
 		names := []manifest.ID{"acme/a", "acme/b", "acme/c"} // c does not exist
 		check := func(why, want string, asked ...string) {
 			t.Helper()
@@ -339,7 +339,7 @@ func TestCacheWithoutRevisions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("acme/a")
 		f.revision = ""
-		o := IndexOptions{Cache: t.TempDir()}
+		o := IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")}
 		run(t, f, o, "acme/a", "acme/b")
 		f.take()
 		run(t, f, o, "acme/a", "acme/b")
@@ -358,7 +358,7 @@ func TestCacheWithoutRevisions(t *testing.T) {
 func TestCacheOfALaggingCopy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("acme/a")
-		o := IndexOptions{Cache: t.TempDir()}
+		o := IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")}
 		run(t, f, o, "acme/a") // at r1, from something that is behind already
 		f.docs["acme/a"], f.revision = "second", "r2"
 		if got := run(t, f, o, "acme/a"); got["acme/a"] != "second" {
@@ -371,7 +371,7 @@ func TestCacheOfALaggingCopy(t *testing.T) {
 func TestCacheFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("acme/a")
-		o := IndexOptions{Cache: t.TempDir()}
+		o := IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")}
 		run(t, f, o, "acme/a")
 		f.take()
 		for _, err := range []error{errors.New("down"), fmt.Errorf("a page of a hotel: %w", index.ErrNotFound)} {
@@ -393,7 +393,7 @@ func TestCacheFailures(t *testing.T) {
 func TestCacheDamage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFar("acme/a")
-		o := IndexOptions{Cache: t.TempDir()}
+		o := IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")}
 		run(t, f, o, "acme/a")
 		path := openCache(o.Cache, f.name).path("acme/a")
 		good, err := os.ReadFile(path)
@@ -461,7 +461,7 @@ func TestCacheShared(t *testing.T) {
 		f := newFar(ids(8)...)
 		rnd := rand.New(rand.NewPCG(1, 1))
 		f.delay = func() time.Duration { return time.Duration(rnd.IntN(1000)) * time.Millisecond }
-		o := IndexOptions{Cache: t.TempDir()}
+		o := IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")}
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
@@ -500,7 +500,7 @@ func TestCacheExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := openCache(t.TempDir(), "https://plugins.example.org")
+	c := openCache(filepath.Join(t.TempDir(), "cache"), "https://plugins.example.org")
 	if base := filepath.Base(c.dir); base != "0a0c303dd0e01a3faaf1ec9548a949088f9c1685804561695c569fa47fb72af2" {
 		t.Errorf("folder of the source: %s", base)
 	}
@@ -528,7 +528,7 @@ func FuzzCache(f *testing.F) {
 	f.Add([]byte("{\"revision\":\"r\"}\n"))
 	doc := document("acme/a", "x")
 	f.Add(append([]byte(`{"digest":"`+string(artifact.DigestOf(doc))+"\"}\n"), doc...))
-	c := openCache(f.TempDir(), "x")
+	c := openCache(filepath.Join(f.TempDir(), "cache"), "x")
 	path := c.path("acme/a")
 	c.single["acme/a"] = true
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -275,7 +276,7 @@ func TestFolderAsMirror(t *testing.T) {
 	all := sources(t, plugintest.Pack(t, "acme/a", "1.0.0"))
 	away := dead(t, says(503, ""))
 	m := fetch.Mirrored{Origin: away, Sources: []fetch.Source{away, all["folder"]}}
-	x := fetch.OpenIndex(t.Context(), fetch.Sources{Default: m}, fetch.IndexOptions{Cache: t.TempDir()})
+	x := fetch.OpenIndex(t.Context(), fetch.Sources{Default: m}, fetch.IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")})
 	defer x.Close()
 	p, err := x.Plugin(t.Context(), "acme/a")
 	if err != nil || len(p.Releases) != 1 {

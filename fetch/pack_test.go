@@ -57,7 +57,7 @@ func TestPack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		names := ids(leastMerge)
 		f := newFar(names[1:]...) // the first one does not exist
-		o := IndexOptions{Cache: t.TempDir()}
+		o := IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")}
 		offline := IndexOptions{Cache: o.Cache, Offline: true}
 		all(t, "one too few", f, run(t, f, o, names[1:]...))
 		if got := folder(t, o, f); len(got) != leastMerge-1 || slices.Contains(got, "pack") {
@@ -103,7 +103,7 @@ func TestPack(t *testing.T) {
 // makePack fills a cache with a pack of documents that end in an own word each.
 func makePack(t testing.TB, n int) (*far, IndexOptions) {
 	t.Helper()
-	f, o := newFar(ids(n)...), IndexOptions{Cache: t.TempDir()}
+	f, o := newFar(ids(n)...), IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")}
 	for _, id := range ids(n) {
 		f.docs[id] = "of " + string(id)
 	}
@@ -286,7 +286,7 @@ func TestPackAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		names := ids(6 * leastMerge)
 		f := newFar(names...)
-		o := IndexOptions{Cache: t.TempDir()}
+		o := IndexOptions{Cache: filepath.Join(t.TempDir(), "cache")}
 		var wg sync.WaitGroup
 		for i := range 6 {
 			wg.Go(func() {
@@ -317,7 +317,7 @@ func TestPackLimits(t *testing.T) {
 
 // TestPathOfNames: every name has a file of its own in the folder, and no other name does.
 func TestPathOfNames(t *testing.T) {
-	c := openCache(t.TempDir(), "x")
+	c := openCache(filepath.Join(t.TempDir(), "cache"), "x")
 	for _, id := range []manifest.ID{"a/b", "a-b/c", "a/b-c", "a.b/c_d"} {
 		if got, ok := singleID(filepath.Base(c.path(id))); !ok || got != id || filepath.Dir(c.path(id)) != c.dir {
 			t.Errorf("%s: %s", id, c.path(id))

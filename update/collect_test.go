@@ -15,7 +15,7 @@ import (
 // the active one leads to, nor what a host runs.
 func TestCollect(t *testing.T) {
 	w := newWorld(t)
-	w.up.Index.Cache = t.TempDir()
+	w.up.Index.Cache = filepath.Join(t.TempDir(), "cache")
 	w.publish("acme/a", "1.0.0")
 	w.publish("acme/a", "1.1.0")
 	w.publish("acme/b", "1.0.0")

@@ -183,7 +183,7 @@ func TestIndexOverANetwork(t *testing.T) {
 func TestWarmIndex(t *testing.T) {
 	s := newSlow(t, func() time.Duration { return 0 })
 	c := update.Change{Install: s.publish(t, manyVersions)}
-	cache := t.TempDir()
+	cache := filepath.Join(t.TempDir(), "cache")
 	var first []byte
 	for _, x := range []struct {
 		why      string
@@ -219,7 +219,7 @@ func TestLockIsIndependentOfTiming(t *testing.T) {
 		runs = 16
 	}
 	var first []byte
-	cache := t.TempDir()
+	cache := filepath.Join(t.TempDir(), "cache")
 	for i := range runs {
 		runtime.GOMAXPROCS(1 + i%8)
 		if i%3 == 0 {
@@ -247,7 +247,7 @@ func TestLockIsIndependentOfTiming(t *testing.T) {
 // so, and changes nothing.
 func TestOffline(t *testing.T) {
 	w := newWorld(t)
-	w.up.Index.Cache = t.TempDir()
+	w.up.Index.Cache = filepath.Join(t.TempDir(), "cache")
 	w.publish("acme/a", "1.0.0", "requires: { acme/b: ^1 }")
 	w.publish("acme/b", "1.0.0")
 	w.publish("acme/c", "1.0.0")

@@ -83,7 +83,7 @@ func TestModuleErrors(t *testing.T) {
 		"outside of its memory":          testModule{buffer: constI32(-16)}.encode(t),
 	} {
 		im := image(t, c)
-		im.Cache = t.TempDir()
+		im.Cache = filepath.Join(t.TempDir(), "cache")
 		for name, f := range map[string]func() error{
 			"prepare": func() error { return Driver{}.Prepare(t.Context(), im) },
 			"start": func() error {

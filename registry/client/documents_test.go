@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -57,7 +58,7 @@ func TestUnchangedDocumentsAreNotSentAgain(t *testing.T) {
 	}
 	push("acme/a", "1.0.0")
 	push("acme/b", "1.0.0")
-	cache := t.TempDir()
+	cache := filepath.Join(t.TempDir(), "cache")
 	const a, b, none, revision = "GET /index/v1/acme/a", "GET /index/v1/acme/b", "GET /index/v1/acme/none", "GET /index/v1/revision"
 	for _, x := range []struct {
 		why, want string
@@ -172,7 +173,7 @@ func TestFailureKeepsTheOldDocument(t *testing.T) {
 			h.ServeHTTP(w, r)
 		}
 	})
-	cache := t.TempDir()
+	cache := filepath.Join(t.TempDir(), "cache")
 	if got := read(t, c, cache, "acme/hello"); got != "1.0.0" {
 		t.Fatal(got)
 	}
