@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/internal/durable"
 	"github.com/plugstead/plugstead/internal/strictjson"
 	"github.com/plugstead/plugstead/resolve"
@@ -64,6 +65,10 @@ func DefaultDir(app string) (string, error) {
 	}
 	return filepath.Join(base, app, "plugins"), nil
 }
+
+// StoreDir returns the installation folder of an application in a store that applications
+// share; see Options.Store.
+func StoreDir(store, app string) string { return install.PathIn(store, app) }
 
 func userData() (string, error) {
 	switch runtime.GOOS {

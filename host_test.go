@@ -27,6 +27,7 @@ import (
 	"github.com/plugstead/plugstead/store/disk"
 	"github.com/plugstead/plugstead/supervise"
 	"github.com/plugstead/plugstead/update"
+	"github.com/plugstead/plugstead/version"
 )
 
 var (
@@ -550,5 +551,45 @@ func TestGateOfAHost(t *testing.T) {
 		if err := do(t.Context(), "Bad"); !errors.Is(err, manifest.ErrSyntax) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestSharedStore: two applications with one store do not see the plugins of one another.
+func TestSharedStore(t *testing.T) {
+	store, from := t.TempDir(), filepath.Join(t.TempDir(), "packed")
+	packed, err := disk.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Push(t, packed, plugintest.Pack(t, "acme/a", "1.0.0"))
+	var trees []string
+	for _, app := range []string{"acme", "other"} {
+		facts := plugstead.Facts{App: app, Version: version.MustParse("1.0.0"), Points: []manifest.PointRef{{ID: "acme.dev/greeter", Major: 1}}, Runtimes: []string{manifest.RuntimeWasm}}
+		h, err := plugstead.OpenFor(t.Context(), nil, facts, plugstead.Options{Store: store, Registry: from})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer h.Close()
+		if g, err := h.Installed(); err != nil || len(g.Records) != 0 || h.Store() != store || h.Dir() != plugstead.StoreDir(store, app) {
+			t.Errorf("%s: %v, %v, %s", app, g, err, h.Dir())
+		}
+		if err := h.Install(t.Context(), "acme/a"); err != nil {
+			t.Fatal(err)
+		}
+		g, err := h.Installed()
+		if err != nil || len(g.Records) != 1 {
+			t.Fatalf("%s: %v, %v", app, g, err)
+		}
+		trees = append(trees, g.Records[0].Tree)
+	}
+	if trees[0] != trees[1] {
+		t.Errorf("%q", trees)
+	}
+	facts := plugstead.Facts{App: "acme", Version: version.MustParse("1.0.0")}
+	if _, err := plugstead.OpenFor(t.Context(), nil, facts, plugstead.Options{Store: store, Dir: t.TempDir()}); err == nil {
+		t.Error("a folder and a store")
+	}
+	if _, err := plugstead.OpenFor(t.Context(), nil, plugstead.Facts{App: "../x"}, plugstead.Options{Store: store}); err == nil {
+		t.Error("a name that leads out of the store")
 	}
 }

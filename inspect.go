@@ -10,6 +10,9 @@ import (
 // Dir returns the installation folder.
 func (h *Host) Dir() string { return h.dir.Path() }
 
+// Store returns the folder with what applications may share: Dir() unless Options.Store was set.
+func (h *Host) Store() string { return h.dir.Store() }
+
 // Cache returns the folder in which index documents are kept, "" if none are.
 func (h *Host) Cache() string { return h.up.Index.Cache }
 

@@ -44,6 +44,9 @@ type Options struct {
 	App     string // name of the application, as plugins write it under host
 	Version string // semantic version of the application
 	Dir     string // installation folder; default DefaultDir(App)
+	// Store, in place of Dir, is a folder that several applications of one user share: what
+	// several of them install is there once. The installation folder is then apps/App in it.
+	Store string
 
 	// Registry names where plugins come from, as [OpenSource] takes it: the address of a
 	// registry, or the path of a folder or a bundle.
@@ -143,11 +146,6 @@ func OpenFor(_ context.Context, drivers []load.Driver, facts resolve.Host, o Opt
 }
 
 func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err error) {
-	if o.Dir == "" {
-		if o.Dir, err = DefaultDir(o.App); err != nil {
-			return nil, err
-		}
-	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -157,18 +155,35 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 		}
 	}
 	h = &Host{o: o}
-	if h.dir, err = install.Open(o.Dir); err != nil {
+	if h.dir, err = o.folder(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.App, err)
 	}
 	h.set = supervise.New(drivers, h.spec, o.Keep, supervise.Events{Changed: h.changed})
 	h.up = &update.Updater{
-		Sources: o.Sources, Index: fetch.IndexOptions{Cache: cmp.Or(o.Cache, DefaultCache()), Offline: o.Offline}, Blobs: filepath.Join(h.dir.Path(), "blobs"), Dir: h.dir, Policy: o.Policy,
+		Sources: o.Sources, Index: fetch.IndexOptions{Cache: cmp.Or(o.Cache, DefaultCache()), Offline: o.Offline}, Blobs: filepath.Join(h.dir.Store(), "blobs"), Dir: h.dir, Policy: o.Policy,
 		Host: facts, Running: h.running, Optional: o.Optional, Probe: o.Probe, Watch: o.Watch, Events: h.events(),
 	}
 	if len(drivers) > 0 {
 		h.up.Prepare = h.set.Prepare
 	}
 	return h, nil
+}
+
+// folder opens what Dir or Store names.
+func (o *Options) folder() (*install.Dir, error) {
+	switch {
+	case o.Store != "" && o.Dir != "":
+		return nil, errors.New("Dir and Store exclude each other")
+	case o.Store != "":
+		return install.OpenIn(o.Store, o.App)
+	case o.Dir != "":
+		return install.Open(o.Dir)
+	}
+	dir, err := DefaultDir(o.App)
+	if err != nil {
+		return nil, err
+	}
+	return install.Open(dir)
 }
 
 // source opens what Registry and Mirrors name, or else the environment.

@@ -41,7 +41,8 @@ type Collected struct {
 // Collect removes old generations and the unpacked payloads that none of the others
 // needs, and private folders that only they had: not those of plugins that are not
 // installed any more. The active generation stays, those that a running host uses (see [Dir.Use]), the
-// newest Keep, and what is younger than Grace. It waits for its turn like every change.
+// newest Keep, what is younger than Grace, and what other applications with the same store
+// have. It waits for its turn like every change.
 //
 // Generations go first, then the payloads: a kill in between leaves payloads that the
 // next Collect removes.
@@ -62,7 +63,11 @@ func (d *Dir) Collect(ctx context.Context, o CollectOptions) (*Collected, error)
 	if err := d.collectGenerations(out, tx.Base, before, o); err != nil {
 		return out, err
 	}
-	if err := d.collectTrees(ctx, out, before, o.DryRun); err != nil {
+	others, err := tx.Others()
+	if err != nil {
+		return out, err
+	}
+	if err := d.collectTrees(ctx, out, others, before, o.DryRun); err != nil {
 		return out, err
 	}
 	return out, d.collectData(ctx, out, tx.Base.Number, before, o.DryRun)
@@ -124,15 +129,15 @@ func (d *Dir) younger(path string, before time.Time) bool {
 	return err == nil && st.ModTime().After(before)
 }
 
-// collectTrees removes the payloads that no kept generation needs.
-func (d *Dir) collectTrees(ctx context.Context, out *Collected, before time.Time, dry bool) error {
+// collectTrees removes the payloads that no kept generation needs, and none of others.
+func (d *Dir) collectTrees(ctx context.Context, out *Collected, others []*Generation, before time.Time, dry bool) error {
 	needed := map[string]bool{}
-	for _, g := range out.Kept {
+	for _, g := range slices.Concat(out.Kept, others) {
 		for _, r := range g.Records {
 			needed[r.Payload.Hex()] = true
 		}
 	}
-	entries, err := os.ReadDir(filepath.Join(d.path, "trees"))
+	entries, err := os.ReadDir(filepath.Join(d.store, "trees"))
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,10 @@ var ErrBusy = filelock.ErrHeld
 
 // Dir is an installation folder. Its methods allow concurrent calls, also from
 // several processes.
-type Dir struct{ path string }
+type Dir struct {
+	path  string // generations, private folders, and what else is of one application
+	store string // the lock, unpacked payloads, and what is being made; often path itself
+}
 
 // ErrNotPrivate says that others could change what is installed.
 var ErrNotPrivate = private.ErrNotPrivate
@@ -33,13 +36,24 @@ func Open(path string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st, err := os.Stat(abs); err == nil && !st.IsDir() {
-		return nil, fmt.Errorf("installation folder %s: not a folder", abs)
+	if isDir(filepath.Join(abs, "apps")) {
+		return nil, fmt.Errorf("installation folder %s: it is a store that applications share", abs)
 	}
-	if err := private.Trusted(abs); err != nil && !isMissing(err) {
-		return nil, fmt.Errorf("installation: %w", err)
+	if err := ours(abs); err != nil {
+		return nil, err
 	}
-	return &Dir{abs}, nil
+	return &Dir{abs, abs}, nil
+}
+
+// ours makes sure that a folder that is there can be trusted.
+func ours(path string) error {
+	if st, err := os.Stat(path); err == nil && !st.IsDir() {
+		return fmt.Errorf("installation folder %s: not a folder", path)
+	}
+	if err := private.Trusted(path); err != nil && !isMissing(err) {
+		return fmt.Errorf("installation: %w", err)
+	}
+	return nil
 }
 
 // Path returns the absolute path of d.
@@ -60,20 +74,20 @@ func (d *Dir) DataDir(id manifest.ID) (string, error) {
 func (d *Dir) CacheDir() string { return filepath.Join(d.path, "cache") }
 
 // Begin waits for the right to change d until ctx ends, then sweeps what a killed
-// change left. The error wraps [ErrBusy] if another process holds it.
+// change left. Applications with one store wait for one another. The error wraps [ErrBusy] if another process holds it.
 func (d *Dir) Begin(ctx context.Context) (*Tx, error) {
-	for _, sub := range []string{"generations", "trees"} {
-		if err := durable.MkdirAll(filepath.Join(d.path, sub), 0o755); err != nil {
+	for _, dir := range []string{filepath.Join(d.path, "generations"), filepath.Join(d.store, "trees")} {
+		if err := durable.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("installation folder: %w", err)
 		}
 	}
-	lock, err := filelock.Exclusive(ctx, filepath.Join(d.path, "lock"))
+	lock, err := filelock.Exclusive(ctx, filepath.Join(d.store, "lock"))
 	if err != nil {
 		return nil, err
 	}
 	tx := &Tx{d: d, lock: lock}
 	if err := d.sweep(); err != nil {
-		return nil, errors.Join(fmt.Errorf("sweep %s: %w", d.path, err), lock.Unlock())
+		return nil, errors.Join(fmt.Errorf("sweep %s: %w", d.store, err), lock.Unlock())
 	}
 	if tx.Base, err = d.Active(); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
@@ -85,9 +99,9 @@ func (d *Dir) Begin(ctx context.Context) (*Tx, error) {
 // sweep removes what killed changes left. The lock is held.
 func (d *Dir) sweep() error {
 	return errors.Join(
-		durable.RemoveAll(filepath.Join(d.path, "staging")),
+		durable.RemoveAll(filepath.Join(d.store, "staging")),
 		durable.Sweep(filepath.Join(d.path, "generations")),
-		durable.Sweep(filepath.Join(d.path, "trees")),
+		durable.Sweep(filepath.Join(d.store, "trees")),
 		d.sweepData(),
 	)
 }

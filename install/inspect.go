@@ -18,8 +18,8 @@ type Inspection struct {
 	Busy bool
 	// Broken are the generations whose files are damaged, ascending.
 	Broken []BrokenGeneration
-	// Leftovers are the files and folders, relative to that of the installation, of changes
-	// that were killed. The next change sweeps them, and so does [Dir.Begin].
+	// Leftovers are the files and folders, relative to that of the installation, or to the
+	// store that it shares, of changes that were killed. The next change sweeps them, and so does [Dir.Begin].
 	Leftovers []string
 }
 
@@ -43,7 +43,7 @@ func (d *Dir) Inspect() (x Inspection, err error) {
 			return x, err
 		}
 	}
-	path := filepath.Join(d.path, "lock")
+	path := filepath.Join(d.store, "lock")
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return x, nil // nothing was ever changed here
@@ -69,25 +69,25 @@ func (d *Dir) Inspect() (x Inspection, err error) {
 // leftovers lists what sweep would remove. The lock is held.
 func (d *Dir) leftovers() ([]string, error) {
 	var out []string
-	if _, err := os.Lstat(filepath.Join(d.path, "staging")); err == nil {
+	if _, err := os.Lstat(filepath.Join(d.store, "staging")); err == nil {
 		out = append(out, "staging")
 	}
-	subs := []string{"generations", "trees"}
 	spaces, err := d.dataSpaces()
 	if err != nil {
 		return out, err
 	}
-	for _, dir := range spaces {
-		subs = append(subs, filepath.Join("data", filepath.Base(dir)))
-	}
-	for _, sub := range subs {
-		entries, err := os.ReadDir(filepath.Join(d.path, sub))
+	for _, dir := range append([]string{filepath.Join(d.path, "generations"), filepath.Join(d.store, "trees")}, spaces...) {
+		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return out, err
 		}
 		for _, e := range entries {
 			if strings.HasPrefix(e.Name(), durable.TempPrefix) {
-				out = append(out, filepath.Join(sub, e.Name()))
+				name, err := filepath.Rel(d.store, filepath.Join(dir, e.Name()))
+				if err != nil {
+					return out, err
+				}
+				out = append(out, name)
 			}
 		}
 	}

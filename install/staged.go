@@ -26,7 +26,7 @@ func (t *Tx) Scratch(name string) (string, error) {
 	if t.lock == nil {
 		return "", ErrDone
 	}
-	path := filepath.Join(t.d.path, "staging", filepath.Join("/", name))
+	path := filepath.Join(t.d.store, "staging", filepath.Join("/", name))
 	if err := durable.RemoveAll(path); err != nil {
 		return "", err
 	}

@@ -27,7 +27,7 @@ type treeInfo struct {
 	Files   []artifact.File `json:"files"`
 }
 
-func (d *Dir) treePath(p artifact.Digest) string { return filepath.Join(d.path, "trees", p.Hex()) }
+func (d *Dir) treePath(p artifact.Digest) string { return filepath.Join(d.store, "trees", p.Hex()) }
 
 func (d *Dir) treeRecord(p artifact.Digest) string { return d.treePath(p) + ".json" }
 
@@ -80,7 +80,7 @@ func (t *Tx) unpack(ctx context.Context, b artifact.Blobs, d artifact.Descriptor
 	if err := errors.Join(durable.RemoveAll(t.d.treeRecord(d.Digest)), durable.RemoveAll(final)); err != nil {
 		return err
 	}
-	stage := filepath.Join(t.d.path, "staging", d.Digest.Hex())
+	stage := filepath.Join(t.d.store, "staging", d.Digest.Hex())
 	if err := durable.MkdirAll(stage, 0o755); err != nil {
 		return err
 	}

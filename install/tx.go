@@ -139,7 +139,7 @@ func (t *Tx) Abort() error {
 	}
 	lock := t.lock
 	t.lock = nil
-	err := durable.RemoveAll(filepath.Join(t.d.path, "staging"))
+	err := durable.RemoveAll(filepath.Join(t.d.store, "staging"))
 	if isMissing(err) {
 		err = nil
 	}

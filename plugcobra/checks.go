@@ -27,7 +27,11 @@ const (
 // folder looks at the installation folder and its lock.
 func (x *exam) folder() {
 	dir := x.h.Dir()
-	switch err := private.Trusted(dir); {
+	err := private.Trusted(dir)
+	if err == nil {
+		err = private.Trusted(x.h.Store())
+	}
+	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		x.add("folder", statusOK, "", "%s is not there yet: nothing was ever installed", dir)
 		return

@@ -39,18 +39,22 @@ func (u *Updater) Collect(ctx context.Context, o install.CollectOptions) (*Colle
 		return out, err
 	}
 	defer tx.Abort()
-	return out, u.collectBlobs(ctx, out, tx.Base, o)
+	others, err := tx.Others()
+	if err != nil {
+		return out, err
+	}
+	return out, u.collectBlobs(ctx, out, append(others, tx.Base), o)
 }
 
-// collectBlobs removes what no kept generation leads to. What cannot be read is fetched
+// collectBlobs removes what no kept generation leads to, and none of more. What cannot be read is fetched
 // again when it is needed.
-func (u *Updater) collectBlobs(ctx context.Context, out *Collected, active *install.Generation, o install.CollectOptions) error {
+func (u *Updater) collectBlobs(ctx context.Context, out *Collected, more []*install.Generation, o install.CollectOptions) error {
 	st, err := disk.OpenCache(u.Blobs)
 	if err != nil {
 		return err
 	}
 	needed := map[artifact.Digest]bool{}
-	for _, g := range append(out.Kept, active) {
+	for _, g := range append(more, out.Kept...) {
 		for _, l := range g.Lock.Plugins {
 			d := artifact.Descriptor{MediaType: artifact.MediaIndex, Digest: l.Digest, Size: l.Size}
 			_ = artifact.Walk(ctx, st, d, func(x artifact.Descriptor) { needed[x.Digest] = true })

@@ -99,17 +99,22 @@ func template(t *testing.T) (url, dir string) {
 
 // at opens the copy of a template.
 func at(url, dir string) (*update.Updater, error) {
-	c, err := client.New(url, client.Options{})
+	d, err := install.Open(filepath.Join(dir, "plugins"))
 	if err != nil {
 		return nil, err
 	}
-	d, err := install.Open(filepath.Join(dir, "plugins"))
+	return into(url, dir, d)
+}
+
+// into is an updater of d, whose cache is in dir.
+func into(url, dir string, d *install.Dir) (*update.Updater, error) {
+	c, err := client.New(url, client.Options{})
 	if err != nil {
 		return nil, err
 	}
 	return &update.Updater{
 		Sources: fetch.Sources{Default: c}, Index: fetch.IndexOptions{Cache: filepath.Join(dir, "cache")},
-		Blobs: filepath.Join(d.Path(), "blobs"), Dir: d, Host: facts,
+		Blobs: filepath.Join(d.Store(), "blobs"), Dir: d, Host: facts,
 	}, nil
 }
 

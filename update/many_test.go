@@ -17,7 +17,7 @@ import (
 	"github.com/plugstead/plugstead/update"
 )
 
-const envMany = "PLUGSTEAD_TEST_MANY" // SEED URL DIR
+const envMany = "PLUGSTEAD_TEST_MANY" // SEED URL DIR APP
 
 const (
 	processes = 32
@@ -38,7 +38,7 @@ func one(arg string) error {
 	if err != nil {
 		return err
 	}
-	u, err := at(f[1], f[2])
+	u, err := atApp(f[1], f[2], f[3])
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func one(arg string) error {
 	do := []func() error{
 		func() error { _, _, err := u.Change(ctx, update.Change{UpdateAll: true}); return err },
 		func() error { return rollback(ctx, u) },
-		func() error { _, err := u.Collect(ctx, install.CollectOptions{}); return err },
+		func() error { _, err := u.Collect(ctx, install.CollectOptions{Keep: -1, Grace: -1}); return err },
 		func() error { return read(ctx, u) },
 	}
 	for range 2 {
@@ -59,6 +59,15 @@ func one(arg string) error {
 		}
 	}
 	return read(ctx, u)
+}
+
+// atApp is at for an application in a store that it shares.
+func atApp(url, dir, app string) (*update.Updater, error) {
+	d, err := install.OpenIn(filepath.Join(dir, "plugins"), app)
+	if err != nil {
+		return nil, err
+	}
+	return into(url, dir, d)
 }
 
 func rollback(ctx context.Context, u *update.Updater) error {
@@ -83,32 +92,49 @@ func read(ctx context.Context, u *update.Updater) error {
 	return use.Release()
 }
 
-// TestManyProcesses: 32 processes change, roll back, collect and read one folder of 20
-// plugins at one time. None fails, and each payload is there once.
+// TestManyProcesses: 32 processes of two applications change, roll back, collect and read 20
+// plugins in one store at one time. None fails, and each payload is there once.
 func TestManyProcesses(t *testing.T) {
 	w := newWorld(t)
 	for _, id := range allOfThem() {
 		w.publish(id, "1.0.0")
 	}
-	dir := t.TempDir()
+	dir, apps := t.TempDir(), []string{"editor", "viewer"}
 	var wg sync.WaitGroup
 	for i := range processes {
 		wg.Go(func() {
 			c := exec.CommandContext(t.Context(), os.Args[0])
-			c.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s %s", envMany, i, w.reg.URL, dir), "GORACE=atexit_sleep_ms=0")
+			c.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s %s %s", envMany, i, w.reg.URL, dir, apps[i%2]), "GORACE=atexit_sleep_ms=0")
 			if out, err := c.CombinedOutput(); err != nil {
 				t.Errorf("process %d: %v\n%s", i, err, out)
 			}
 		})
 	}
 	wg.Wait()
-	u, err := at(w.reg.URL, dir)
-	if err != nil {
-		t.Fatal(err)
+	for _, app := range apps {
+		u, err := atApp(w.reg.URL, dir, app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := u.Change(t.Context(), wish(t, allOfThem()...)); err != nil {
+			t.Fatal(err)
+		}
+		whole(t, u)
 	}
-	if _, _, err := u.Change(t.Context(), wish(t, allOfThem()...)); err != nil {
-		t.Fatal(err)
+	trees, err := filepath.Glob(filepath.Join(dir, "plugins", "trees", "*.json"))
+	if err != nil || len(trees) != inOneSet {
+		t.Errorf("%d payloads are unpacked, %v", len(trees), err)
 	}
+	for _, rest := range []string{"staging", "*/.tmp-*", "apps/*/*/.tmp-*", "blobs/blobs/sha256/.tmp-*"} {
+		if left, err := filepath.Glob(filepath.Join(dir, "plugins", rest)); err != nil || len(left) > 0 {
+			t.Errorf("%v is left, %v", left, err)
+		}
+	}
+}
+
+// whole checks the files of the set of 20.
+func whole(t *testing.T, u *update.Updater) {
+	t.Helper()
 	found, err := u.Verify(t.Context())
 	if err != nil || len(found) != inOneSet {
 		t.Fatalf("%d plugins, %v", len(found), err)
@@ -116,15 +142,6 @@ func TestManyProcesses(t *testing.T) {
 	for _, f := range found {
 		if f.Err != nil {
 			t.Error(f.Err)
-		}
-	}
-	trees, err := filepath.Glob(filepath.Join(dir, "plugins", "trees", "*.json"))
-	if err != nil || len(trees) != inOneSet {
-		t.Errorf("%d payloads are unpacked, %v", len(trees), err)
-	}
-	for _, rest := range []string{"staging", "*/.tmp-*", "blobs/blobs/sha256/.tmp-*"} {
-		if left, err := filepath.Glob(filepath.Join(dir, "plugins", rest)); err != nil || len(left) > 0 {
-			t.Errorf("%v is left, %v", left, err)
 		}
 	}
 }

@@ -140,7 +140,7 @@ func Program(c *cobra.Command) string {
 }
 
 // forWhom are the flags that say for which application a command acts.
-var forWhom = []string{"app", "host", "point", "dir"}
+var forWhom = []string{"app", "host", "point", "dir", "store"}
 
 // Again returns the command line of another verb for the application that c acts for:
 // the program, words, and those flags of c that said which one it is.

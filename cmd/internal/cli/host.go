@@ -18,8 +18,8 @@ import (
 
 // hostFlags say for which application a command acts.
 type hostFlags struct {
-	app, host, dir, registry string
-	points                   []string
+	app, host, dir, store, registry string
+	points                          []string
 }
 
 // add adds the flags to a command, or to those of a group.
@@ -36,6 +36,7 @@ func (f *hostFlags) add(c *cobra.Command) {
 	}
 	c.Flags().StringArrayVar(&f.points, "point", nil, "extension point of --host as ID@MAJOR.MINOR; may be repeated")
 	c.Flags().StringVar(&f.dir, "dir", "", "installation folder (default: the one of the application)")
+	c.Flags().StringVar(&f.store, "store", "", "in place of --dir: folder that applications share")
 	registryFlag(c, &f.registry)
 }
 
@@ -49,17 +50,20 @@ func (f *hostFlags) open(c *cobra.Command) (*plugstead.Host, func() error, error
 }
 
 func (f *hostFlags) openWith(c *cobra.Command, drivers []load.Driver) (*plugstead.Host, func() error, error) {
+	if f.dir != "" && f.store != "" {
+		return nil, nil, usage(c, "--dir and --store exclude each other")
+	}
 	facts, err := f.facts(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	dir := f.dir
+	dir, store := f.dir, f.store
 	if facts.App == "" {
 		// Searching needs no application; nothing is ever written there.
-		dir = filepath.Join(os.TempDir(), "plugstead-no-application")
+		dir, store = filepath.Join(os.TempDir(), "plugstead-no-application"), ""
 	}
 	// A set is on trial in the application itself, not where one method is called.
-	h, err := plugstead.OpenFor(c.Context(), drivers, facts, plugstead.Options{Dir: dir, Registry: f.registry, Watch: -1})
+	h, err := plugstead.OpenFor(c.Context(), drivers, facts, plugstead.Options{Dir: dir, Store: store, Registry: f.registry, Watch: -1})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -89,13 +93,9 @@ func (f *hostFlags) ofApp(c *cobra.Command) (resolve.Host, error) {
 	if _, err := manifest.ParseID("app/" + f.app); err != nil {
 		return resolve.Host{}, usage(c, "--app %q: want the name of an application", f.app)
 	}
-	dir := f.dir
-	if dir == "" {
-		var err error
-		if dir, err = plugstead.DefaultDir(f.app); err != nil {
-			return resolve.Host{}, err
-		}
-		f.dir = dir
+	dir, err := f.place()
+	if err != nil {
+		return resolve.Host{}, err
 	}
 	facts, err := plugstead.ReadFacts(dir)
 	if err != nil {
@@ -105,6 +105,17 @@ func (f *hostFlags) ofApp(c *cobra.Command) (resolve.Host, error) {
 		return facts, usage(c, "--app %s: the plugins in %s are those of %q", f.app, dir, facts.App)
 	}
 	return facts, nil
+}
+
+// place returns the folder of --app.
+func (f *hostFlags) place() (string, error) {
+	switch {
+	case f.dir != "":
+		return f.dir, nil
+	case f.store != "":
+		return plugstead.StoreDir(f.store, f.app), nil
+	}
+	return plugstead.DefaultDir(f.app)
 }
 
 // ofHost takes the facts from the command line.
