@@ -193,7 +193,7 @@ func (c *cache) renew(id manifest.ID, e entry, p *index.Plugin) {
 	}
 	_, doc, _ := c.readSingle(id)
 	if artifact.DigestOf(doc) != e.Digest { // another process may have written it
-		_, doc = c.pack.document(id)
+		doc = c.pack.document(id)
 	}
 	if artifact.DigestOf(doc) == e.Digest {
 		c.write(id, e, p, doc)

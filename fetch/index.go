@@ -16,6 +16,7 @@ import (
 const (
 	DefaultReaders = 16      // documents that are read at one time
 	MaxIndexBytes  = 1 << 30 // of all documents of one Index together
+	leastRelease   = 512     // bytes that a release counts for at least
 )
 
 var (
@@ -176,7 +177,7 @@ func (x *Index) plugin(id manifest.ID) (*index.Plugin, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, r := range p.Releases {
-		x.size += int64(len(r.Raw))
+		x.size += int64(max(len(r.Raw), leastRelease))
 	}
 	if x.size > MaxIndexBytes {
 		return nil, fmt.Errorf("%w: more than %d bytes with that of %s", ErrTooMuch, MaxIndexBytes, id)

@@ -91,8 +91,8 @@ func (c *cache) writePack(w io.Writer, list []fs.DirEntry, packed map[string]fs.
 		if err != nil {
 			continue
 		}
-		if body := c.compile(id); body != nil {
-			if err := p.add(id, body); err != nil {
+		if head, doc := c.compile(id); head != nil {
+			if err := p.add(id, head, doc); err != nil {
 				return err
 			}
 			if p.has[id] {
@@ -104,10 +104,8 @@ func (c *cache) writePack(w io.Writer, list []fs.DirEntry, packed map[string]fs.
 	defer old.close()
 	if old != nil {
 		for id := range old.places {
-			if body := old.body(id); !p.has[id] && body != nil {
-				if err := p.add(id, body); err != nil {
-					return err
-				}
+			if err := p.copy(id, old); err != nil {
+				return err
 			}
 		}
 	}
@@ -117,25 +115,36 @@ func (c *cache) writePack(w io.Writer, list []fs.DirEntry, packed map[string]fs.
 	return b.Flush()
 }
 
-// compile returns the body of a pack's entry for the document of id that has a file; nil if
-// it cannot be used.
-func (c *cache) compile(id manifest.ID) []byte {
-	e, doc, err := c.readSingle(id)
-	if err != nil {
+// copy adds what from has of id, if that is whole and not there already.
+func (p *packWriter) copy(id manifest.ID, from *pack) error {
+	var b []byte
+	e, compiled := from.head(id, &b)
+	doc := from.document(id)
+	if p.has[id] || e == nil || doc == nil {
 		return nil
 	}
+	return p.add(id, appendHead(nil, e, compiled), doc)
+}
+
+// compile returns the parts of a pack's entry for the document of id that has a file; nil if
+// it cannot be used.
+func (c *cache) compile(id manifest.ID) (head, doc []byte) {
+	e, doc, err := c.readSingle(id)
+	if err != nil {
+		return nil, nil
+	}
 	if e.Digest == "" {
-		return appendBody(nil, e, nil, nil)
+		return appendHead(nil, e, nil), nil
 	}
 	p := c.known(id)
 	if p == nil || p.Document != e.Digest || artifact.DigestOf(doc) != e.Digest {
 		if p, err = index.Parse(id, doc); err != nil || p.Document != e.Digest {
-			return nil
+			return nil, nil
 		}
 	}
-	compiled, err := p.Compile(doc)
+	compiled, err := p.Compile()
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return appendBody(nil, e, compiled, doc)
+	return appendHead(nil, e, compiled), doc
 }

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
@@ -16,27 +17,33 @@ import (
 // A pack is one file with many kept documents, each beside its compiled form: opening and
 // checking thousands of small files takes longer than solving. docs/spec/index.md has its
 // form: a line, the entries, a table of the names, and a footer that says where the table is.
-// Reading it takes one read for the table and one for each name that is asked for. Table and
-// entries have checksums, and what does not match is as if it were not there.
+// Reading it takes one read for the table and one for each name that is asked for; documents
+// are read only to be copied. Table and entries have checksums, and what does not match is as
+// if it were not there.
 
 // packMagic is the first line of a pack of this form.
 var packMagic = fmt.Sprintf("plugstead index pack 1.%d\n", index.CompiledFormat)
 
 // Limits of a pack.
 const (
-	maxPack   = MaxIndexBytes // bytes in all
-	maxTable  = 64 << 20
-	maxPacked = maxEntry + 2*index.MaxDocument + 64 // one entry
-	footer    = 16                                  // offset of the table, its length, its checksum
+	maxPack  = MaxIndexBytes // bytes in all
+	maxTable = 64 << 20
+	maxHead  = maxEntry + index.MaxDocument + 64 // one entry without the document
+	footer   = 16                                // offset of the table, its length, its checksum
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var errPack = errors.New("bad pack")
 
-// place says where the entry of a name is.
+// place says where the entry of a name is: what is known of the document, then the document.
 type place struct {
-	offset   int64
+	offset    int64
+	head, doc chunk
+}
+
+// chunk is one half of an entry.
+type chunk struct {
 	size     int
 	checksum uint32
 }
@@ -102,67 +109,85 @@ func (p *pack) parseTable(b []byte, size uint64) error {
 	r := fields{b: b}
 	p.places = map[manifest.ID]place{}
 	for len(r.b) > 0 {
-		id, offset, n, sum := r.field(), r.uint(), r.uint(), r.uint()
-		if r.bad || n > maxPacked || offset > size || n > size-offset || sum > 1<<32-1 {
+		id, offset, head, doc := r.field(), r.uint(), r.chunk(maxHead), r.chunk(index.MaxDocument)
+		if r.bad || offset > size || uint64(head.size+doc.size) > size-offset {
 			return errPack
 		}
-		p.places[manifest.ID(id)] = place{int64(offset), int(n), uint32(sum)}
+		p.places[manifest.ID(id)] = place{int64(offset), head, doc}
 	}
 	return nil
 }
 
-// body returns the bytes of an entry; nil if there is none that is whole.
-func (p *pack) body(id manifest.ID) []byte {
-	if p == nil {
-		return nil
+// bytes reads a half of an entry into b, or into new memory if that is too small; nil if it
+// is not whole.
+func (p *pack) bytes(b []byte, offset int64, x chunk) []byte {
+	if b = b[:0]; cap(b) < x.size {
+		b = make([]byte, x.size)
 	}
-	at, ok := p.places[id]
-	if !ok {
-		return nil
-	}
-	b := make([]byte, at.size)
-	if _, err := p.f.ReadAt(b, at.offset); err != nil || crc32.Checksum(b, castagnoli) != at.checksum {
+	b = b[:x.size]
+	if _, err := p.f.ReadAt(b, offset); err != nil || crc32.Checksum(b, castagnoli) != x.checksum {
 		return nil
 	}
 	return b
 }
 
+// head returns what is known of the document of id, and its compiled form; nil if nothing
+// whole is there. The form is in *b, which is made larger if need be.
+func (p *pack) head(id manifest.ID, b *[]byte) (e *entry, compiled []byte) {
+	if p == nil {
+		return nil, nil
+	}
+	at, ok := p.places[id]
+	if !ok {
+		return nil, nil
+	}
+	*b = p.bytes(*b, at.offset, at.head)
+	return parseHead(*b)
+}
+
+// heads has memory for compiled forms, of which nothing is kept once they are read.
+var heads = sync.Pool{New: func() any { return new([]byte) }}
+
 // read returns what is kept of id, as [cache.read] does.
 func (p *pack) read(id manifest.ID) (*entry, *index.Plugin) {
-	e, compiled, doc := parseBody(p.body(id))
+	b := heads.Get().(*[]byte)
+	defer heads.Put(b)
+	e, compiled := p.head(id, b)
 	if e == nil || e.Digest == "" {
 		return e, nil
 	}
-	q, err := index.ReadCompiled(compiled, doc, &p.ranges)
+	q, err := index.ReadCompiled(compiled, &p.ranges)
 	if err != nil || q.ID != id || q.Document != e.Digest {
 		return nil, nil
 	}
 	return e, q
 }
 
-// document returns the document of id that the pack has.
-func (p *pack) document(id manifest.ID) (*entry, []byte) {
-	e, _, doc := parseBody(p.body(id))
-	return e, doc
+// document returns the document of id that the pack has; nil if it has none that is whole.
+func (p *pack) document(id manifest.ID) []byte {
+	if p == nil {
+		return nil
+	}
+	at := p.places[id]
+	return p.bytes(nil, at.offset+int64(at.head.size), at.doc)
 }
 
-// parseBody cuts an entry into its parts; nil if it has not all of them.
-func parseBody(b []byte) (e *entry, compiled, doc []byte) {
+// parseHead reads the first part of an entry; nil if it is none.
+func parseHead(b []byte) (e *entry, compiled []byte) {
 	r := fields{b: b}
 	e = &entry{Revision: string(r.field()), Tag: string(r.field()), Digest: artifact.Digest(r.field())}
-	compiled = r.field()
 	if r.bad || e.Digest == "" && len(r.b) > 0 {
-		return nil, nil, nil
+		return nil, nil
 	}
-	return e, compiled, r.b
+	return e, r.b
 }
 
-// appendBody is the opposite of parseBody.
-func appendBody(b []byte, e *entry, compiled, doc []byte) []byte {
+// appendHead is the opposite of parseHead.
+func appendHead(b []byte, e *entry, compiled []byte) []byte {
 	for _, s := range []string{e.Revision, e.Tag, string(e.Digest)} {
 		b = appendField(b, s)
 	}
-	return append(appendField(b, compiled), doc...)
+	return append(b, compiled...)
 }
 
 // fields reads numbers and strings with their length in front. After a mistake all are empty.
@@ -192,6 +217,16 @@ func (r *fields) field() []byte {
 	return b
 }
 
+// chunk reads a length of at most that many bytes, and a checksum.
+func (r *fields) chunk(most uint64) chunk {
+	n, sum := r.uint(), r.uint()
+	if n > most || sum > 1<<32-1 {
+		r.b, r.bad = nil, true
+		return chunk{}
+	}
+	return chunk{int(n), uint32(sum)}
+}
+
 func appendField[T ~string | ~[]byte](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
@@ -217,16 +252,20 @@ func (p *packWriter) write(b []byte) error {
 }
 
 // add writes an entry, unless the pack would become too large.
-func (p *packWriter) add(id manifest.ID, body []byte) error {
-	row := appendField(nil, id)
-	for _, n := range []uint64{uint64(p.at), uint64(len(body)), uint64(crc32.Checksum(body, castagnoli))} {
-		row = binary.AppendUvarint(row, n)
+func (p *packWriter) add(id manifest.ID, head, doc []byte) error {
+	row := binary.AppendUvarint(appendField(nil, id), uint64(p.at))
+	for _, b := range [][]byte{head, doc} {
+		row = binary.AppendUvarint(row, uint64(len(b)))
+		row = binary.AppendUvarint(row, uint64(crc32.Checksum(b, castagnoli)))
 	}
-	if len(p.table)+len(row) > maxTable || p.at+int64(len(body)+len(p.table)+len(row)+footer) > maxPack {
+	if len(p.table)+len(row) > maxTable || p.at+int64(len(head)+len(doc)+len(p.table)+len(row)+footer) > maxPack {
 		return nil
 	}
 	p.table, p.has[id] = append(p.table, row...), true
-	return p.write(body)
+	if err := p.write(head); err != nil {
+		return err
+	}
+	return p.write(doc)
 }
 
 // end writes what comes behind the last entry.

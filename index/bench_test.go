@@ -47,7 +47,7 @@ func BenchmarkReadCompiled(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		compiled, err := p.Compile(doc)
+		compiled, err := p.Compile()
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func BenchmarkReadCompiled(b *testing.B) {
 			shared := new(index.Ranges)
 			b.ReportAllocs()
 			for b.Loop() {
-				if p, err := index.ReadCompiled(compiled, doc, shared); err != nil || len(p.Releases) != n {
+				if p, err := index.ReadCompiled(compiled, shared); err != nil || len(p.Releases) != n {
 					b.Fatal(err)
 				}
 			}

@@ -1,7 +1,6 @@
 package index
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,28 +19,25 @@ import (
 // first; ranges and hosts, made of texts; then the numbers of all needs and packages, which
 // are allocated at once. Header and releases follow, field by field in the order of their
 // types, and name entries of the tables by number. A list begins with its length and one,
-// 0 stands for nil. The records themselves stay in the document: each is given by the bytes
-// between the one before and it, and by its length. docs/spec/index.md says where it is kept.
+// 0 stands for nil. The bytes of the records are left out: they are in the document, and who
+// solves does not look at them. docs/spec/index.md says where it is kept.
 
 // CompiledFormat numbers the compiled form. It changes with the form, and whenever [Parse]
 // refuses more than before: what is compiled is not checked again.
-const CompiledFormat = 1
+const CompiledFormat = 2
 
-// ErrCompiled says that bytes are no compiled form of the document they are read with.
+// ErrCompiled says that bytes are no compiled form of a document.
 var ErrCompiled = errors.New("bad compiled index document")
 
-// Compile returns the compiled form of p, which Parse made of doc. [ReadCompiled] reads it.
-// The error wraps [ErrCompiled] if p was made of something else, or if the form would be
-// longer than a document may be.
-func (p *Plugin) Compile(doc []byte) ([]byte, error) {
-	c := &compiler{doc: doc, texts: map[string]int{"": 0}, rangeOf: map[string]int{}, hostOf: map[string]int{}}
+// Compile returns the compiled form of p. [ReadCompiled] reads it. The error wraps
+// [ErrCompiled] if the form would be longer than a document may be.
+func (p *Plugin) Compile() ([]byte, error) {
+	c := &compiler{texts: map[string]int{"": 0}, rangeOf: map[string]int{}, hostOf: map[string]int{}}
 	c.header(&p.Header)
 	c.text(string(p.Document))
 	c.uint(len(p.Releases))
 	for i := range p.Releases {
-		if err := c.release(&p.Releases[i]); err != nil {
-			return nil, err
-		}
+		c.release(&p.Releases[i])
 	}
 	b := c.end()
 	if len(b) > MaxDocument {
@@ -52,7 +48,6 @@ func (p *Plugin) Compile(doc []byte) ([]byte, error) {
 
 // compiler writes one document.
 type compiler struct {
-	doc  []byte // behind the last record
 	body []byte // header and releases
 
 	texts   map[string]int
@@ -153,14 +148,7 @@ func (c *compiler) header(h *Header) {
 	compileList(c, h.Providers, func(i *manifest.ID) { c.id(*i) })
 }
 
-func (c *compiler) release(r *Release) error {
-	at := bytes.Index(c.doc, r.Raw)
-	if at < 0 || r.Raw == nil {
-		return fmt.Errorf("%w: %s %s is not in the document", ErrCompiled, r.ID, r.Version)
-	}
-	c.uint(at)
-	c.uint(len(r.Raw))
-	c.doc = c.doc[at+len(r.Raw):]
+func (c *compiler) release(r *Release) {
 	c.id(r.ID)
 	c.version(r.Version)
 	compileList(c, r.Provides, func(p *manifest.PointRef) { c.text(p.ID); c.int(int64(p.Major)); c.int(int64(p.Minor)) })
@@ -183,7 +171,6 @@ func (c *compiler) release(r *Release) error {
 	})
 	c.yank(r.State.Yanked)
 	c.yank(r.State.Blocked)
-	return nil
 }
 
 func (c *compiler) version(v version.Version) {

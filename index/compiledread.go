@@ -43,23 +43,22 @@ func (r *Ranges) parse(texts []string, out []version.Range) (err error) {
 	return nil
 }
 
-// ReadCompiled returns what [Parse] returned for doc, from its compiled form. It checks
-// neither the document nor its digest: the caller knows that both are what [Plugin.Compile]
-// took and gave. Otherwise the result may be of any content, or the error wraps
-// [ErrCompiled]; what it allocates is in proportion to both at worst. The records of the
-// result share the memory of doc, which must not change.
-func ReadCompiled(compiled, doc []byte, shared *Ranges) (*Plugin, error) {
-	if len(doc) > MaxDocument || len(compiled) > MaxDocument {
+// ReadCompiled returns what [Plugin.Compile] was given, without the bytes of the records. It
+// checks no more than that it can be read: the caller knows that it is what Compile gave.
+// Otherwise the result may be of any content, or the error wraps [ErrCompiled]; what it
+// allocates is in proportion to the length at worst.
+func ReadCompiled(compiled []byte, shared *Ranges) (*Plugin, error) {
+	if len(compiled) > MaxDocument {
 		return nil, fmt.Errorf("%w: beyond the limit of %d bytes", ErrCompiled, MaxDocument)
 	}
-	r := &compiledReader{b: compiled, doc: doc}
+	r := &compiledReader{b: compiled}
 	p := new(Plugin)
 	if err := r.tables(shared); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCompiled, err)
 	}
 	r.header(&p.Header)
 	p.Document = artifact.Digest(r.text())
-	if n := r.count(1); n > 0 && n <= MaxReleases && n <= len(doc) {
+	if n := r.count(leastRelease); n > 0 && n <= MaxReleases {
 		p.Releases = make([]Release, n)
 	}
 	for i := range p.Releases {
@@ -76,7 +75,6 @@ func ReadCompiled(compiled, doc []byte, shared *Ranges) (*Plugin, error) {
 // compiledReader reads one document. After the first mistake everything it reads is zero.
 type compiledReader struct {
 	b   []byte // what is left
-	doc []byte // behind the last record
 	bad bool
 
 	texts    []string
@@ -86,10 +84,11 @@ type compiledReader struct {
 	packages []Package
 }
 
-// No need and no package of a document is shorter than these.
+// The least lengths of what is allocated at once.
 const (
-	leastNeed    = len(`{"id":"a"}`)
-	leastPackage = len(`{"runtime":"a","platform":{},"manifest":{},"payload":{}}`)
+	leastNeed    = 3  // id, range, flags
+	leastPackage = 7  // runtime, platform, two digests with sizes
+	leastRelease = 20 // a number for each field
 )
 
 // tables reads all that stands before the header.
@@ -114,8 +113,8 @@ func (r *compiledReader) tables(shared *Ranges) error {
 		}
 		r.hosts[i+1] = m
 	}
-	r.needs = make([]manifest.Need, r.limited(len(r.doc)/leastNeed))
-	r.packages = make([]Package, r.limited(len(r.doc)/leastPackage))
+	r.needs = make([]manifest.Need, r.count(leastNeed))
+	r.packages = make([]Package, r.count(leastPackage))
 	return nil
 }
 
@@ -223,10 +222,6 @@ func (r *compiledReader) header(h *Header) {
 }
 
 func (r *compiledReader) release(p *Release) {
-	start := r.limited(len(r.doc))
-	r.doc = r.doc[start:]
-	n := r.limited(len(r.doc))
-	p.Raw, r.doc = r.doc[:n:n], r.doc[n:]
 	p.ID = manifest.ID(r.text())
 	p.Version = r.version()
 	p.Provides = readList(r, (*compiledReader).point)

@@ -53,7 +53,9 @@ type Yank struct {
 type Release struct {
 	Record
 	State State
-	Raw   json.RawMessage // the record, byte for byte as it was published
+	// Raw is the record, byte for byte as it was published. It is nil in what [ReadCompiled]
+	// returns, and so in documents that a fetch.Index has kept.
+	Raw json.RawMessage
 }
 
 // Plugin is a document.
@@ -103,7 +105,7 @@ func NewRelease(r Record) (Release, error) {
 }
 
 // Bytes writes the document: the header, then the releases with the bytes of
-// their records as they are. It fails with [ErrDocument] beyond the limits.
+// their records as they are. It fails with [ErrDocument] beyond the limits, and without records.
 func (p *Plugin) Bytes() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -113,6 +115,9 @@ func (p *Plugin) Bytes() ([]byte, error) {
 	}
 	for _, r := range p.Releases {
 		start := b.Len()
+		if r.Raw == nil {
+			return nil, fmt.Errorf("%w: %s %s without the bytes of its record", ErrDocument, p.ID, r.Version)
+		}
 		// Written by hand because Encode would compact and escape raw bytes.
 		b.WriteString(`{"r":`)
 		b.Write(r.Raw)

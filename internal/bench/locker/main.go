@@ -19,12 +19,14 @@ import (
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
+	"github.com/plugstead/plugstead/internal/startheap"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/version"
 )
 
 func main() {
+	startheap.Grow(startheap.OfCommand)
 	var o fetch.IndexOptions
 	flag.StringVar(&o.Cache, "cache", "", "absolute path of the folder of the cache; none if empty")
 	flag.BoolVar(&o.Offline, "offline", false, "read the cache only")
