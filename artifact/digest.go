@@ -78,10 +78,8 @@ func (d Descriptor) Check() error {
 	return nil
 }
 
-// Verifier is a reader that passes bytes through and fails with [ErrDigest] in
-// place of io.EOF if they are not those of a descriptor. It never passes on more
-// bytes than the descriptor promises.
-type Verifier struct {
+// verifier is the reader that Verify returns.
+type verifier struct {
 	r    io.Reader
 	d    Descriptor
 	h    hash.Hash
@@ -89,13 +87,19 @@ type Verifier struct {
 	err  error
 }
 
-// Verify wraps r, which is expected to give the bytes of d.
-func Verify(r io.Reader, d Descriptor) *Verifier {
-	return &Verifier{r: r, d: d, h: sha256.New(), left: d.Size}
+// Verify wraps r, which is expected to give the bytes of d. It returns a reader that passes
+// them through and fails with [ErrDigest] in place of io.EOF if they are others. It never
+// passes on more bytes than the descriptor promises. What [Checked.Open] of d returned is not
+// hashed again.
+func Verify(r io.Reader, d Descriptor) io.Reader {
+	if c, ok := r.(*checkedReader); ok && c.is(d) {
+		return c.Reader
+	}
+	return &verifier{r: r, d: d, h: sha256.New(), left: d.Size}
 }
 
 // Read implements io.Reader.
-func (v *Verifier) Read(p []byte) (int, error) {
+func (v *verifier) Read(p []byte) (int, error) {
 	if v.err != nil {
 		return 0, v.err
 	}
@@ -118,7 +122,7 @@ func (v *Verifier) Read(p []byte) (int, error) {
 }
 
 // end looks for surplus bytes once all promised bytes were read.
-func (v *Verifier) end() error {
+func (v *verifier) end() error {
 	var one [1]byte
 	switch n, err := io.ReadFull(v.r, one[:]); {
 	case n > 0:
@@ -129,7 +133,7 @@ func (v *Verifier) end() error {
 	return v.sum()
 }
 
-func (v *Verifier) sum() error {
+func (v *verifier) sum() error {
 	if got := sha256Prefix + hex.EncodeToString(v.h.Sum(nil)); got != string(v.d.Digest) {
 		return fmt.Errorf("%s: %w: got %s", v.d.Digest.Short(), ErrDigest, Digest(got).Short())
 	}

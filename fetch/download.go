@@ -23,7 +23,9 @@ type Ranger interface {
 
 // part is the beginning of a blob.
 type part interface {
-	io.Writer
+	// read reads r once and adds what comes. Its error is that of r, a hereError, or
+	// errLonger if r has more than the missing bytes.
+	read(r io.Reader, missing int64) error
 	size() int64
 	reset() error // to nothing
 	// finish checks all bytes and hands them on, or returns artifact.ErrDigest.
@@ -142,18 +144,20 @@ func (w *download) open(ctx context.Context, b artifact.Blobs) (io.ReadCloser, e
 	return b.Open(ctx, w.d)
 }
 
+// readMost is how many bytes are read at once, so that somebody can be told.
+const readMost = 256 << 10
+
+var errLonger = errors.New("longer")
+
 // copy adds what r has, never more than is missing.
 func (w *download) copy(r io.Reader) error {
-	buf := make([]byte, min(128<<10, w.d.Size-w.to.size()+1))
 	for {
-		n, err := r.Read(buf)
-		if int64(n) > w.d.Size-w.to.size() {
+		before := w.to.size()
+		err := w.to.read(r, w.d.Size-before)
+		if errors.Is(err, errLonger) {
 			return fmt.Errorf("%s: %w: longer than %d bytes", w.d.Digest.Short(), artifact.ErrDigest, w.d.Size)
 		}
-		if n > 0 {
-			if _, err := w.to.Write(buf[:n]); err != nil {
-				return hereError{err}
-			}
+		if w.to.size() > before {
 			w.tell()
 		}
 		if err == io.EOF {

@@ -57,6 +57,8 @@ type Options struct {
 	// Retry says how reading a blob goes on that broke off.
 	Retry  Retry
 	Events Events
+
+	memory *stock // of one fetch
 }
 
 // Fetched is a chosen plugin whose bytes are in the local store.
@@ -79,6 +81,7 @@ func Fetch(ctx context.Context, from Sources, into store.Store, choices []resolv
 	if o.Memory <= 0 {
 		o.Memory = DefaultMemory
 	}
+	o.memory = new(stock)
 	sweepPartial(into, time.Now())
 	out := make([]Fetched, len(choices))
 	g, ctx := errgroup.WithContext(ctx)
@@ -92,7 +95,10 @@ func Fetch(ctx context.Context, from Sources, into store.Store, choices []resolv
 				return nil
 			}
 			err = o.Each(ctx, out[i])
-			out[i].Payload = nil // memory is for those that follow
+			if m, ok := out[i].Payload.(memory); ok {
+				o.memory.give(m.b)
+			}
+			out[i].Payload = nil
 			return err
 		})
 	}
@@ -187,11 +193,12 @@ func (t through) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser
 	if d.Size < 0 || d.Size > artifact.MaxManifest {
 		return nil, fmt.Errorf("%s: metadata of %d bytes, more than %d", d.Digest.Short(), d.Size, artifact.MaxManifest)
 	}
-	w := download{d: d, to: newBuffer(d), retry: t.retry}
+	buf := newBuffer(d)
+	w := download{d: d, to: buf, retry: t.retry}
 	if err := w.run(ctx, t.from); err != nil {
 		return nil, err
 	}
-	if err := t.into.Put(ctx, d, w.to.(*buffer).reader()); err != nil {
+	if err := t.into.Put(ctx, d, buf.checked.Open()); err != nil {
 		return nil, err
 	}
 	return t.into.Open(ctx, d)

@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -254,7 +253,7 @@ func (m mirrors) Open(ctx context.Context, d artifact.Descriptor) (io.ReadCloser
 		if err := w.run(ctx, m); err != nil {
 			return nil, err
 		}
-		return io.NopCloser(bytes.NewReader(buf.b)), nil
+		return buf.checked.Open(), nil
 	}
 	var failed MirrorsError
 	for _, x := range m.list {

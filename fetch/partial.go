@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -42,6 +43,7 @@ type partial struct {
 	path string
 	f    *os.File // nil until something is written
 	n    int64
+	buf  []byte
 }
 
 // openPartial continues the file of d if there is one. What cannot be the beginning of d
@@ -65,18 +67,34 @@ func partialPath(dir string, d artifact.Digest) string {
 	return filepath.Join(dir, partialFolder, d.Hex())
 }
 
-// Write implements io.Writer.
-func (p *partial) Write(b []byte) (int, error) {
+func (p *partial) read(r io.Reader, missing int64) error {
+	if p.buf == nil {
+		p.buf = make([]byte, min(missing+1, readMost))
+	}
+	n, err := r.Read(p.buf[:min(missing+1, int64(len(p.buf)))])
+	if int64(n) > missing {
+		return errLonger
+	}
+	if n > 0 {
+		if err := p.write(p.buf[:n]); err != nil {
+			return hereError{err}
+		}
+	}
+	return err
+}
+
+// write appends b.
+func (p *partial) write(b []byte) error {
 	if p.f == nil {
 		f, err := os.OpenFile(p.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		p.f = f
 	}
 	n, err := p.f.Write(b)
 	p.n += int64(n)
-	return n, err
+	return err
 }
 
 func (p *partial) size() int64 { return p.n }
@@ -101,7 +119,7 @@ func (p *partial) reset() error {
 
 func (p *partial) finish(ctx context.Context) error {
 	if p.f == nil && p.n == 0 { // an empty payload
-		if _, err := p.Write(nil); err != nil {
+		if err := p.write(nil); err != nil {
 			return hereError{err}
 		}
 	}

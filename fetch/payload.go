@@ -1,10 +1,11 @@
 package fetch
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/store"
@@ -44,15 +45,16 @@ func (t through) has(ctx context.Context, d artifact.Descriptor) bool {
 
 // small brings a payload into memory, and from there into the store if nobody takes it.
 func small(ctx context.Context, w *download, b through, o Options) (artifact.Blobs, Progress, error) {
-	buf := newBuffer(w.d)
+	buf := &buffer{d: w.d, b: o.memory.take(w.d.Size + 1)}
 	w.to = buf
 	if err := w.run(ctx, b.from); err != nil {
 		return nil, w.p, err
 	}
 	if o.Each != nil {
-		return memory{w.d.Digest: buf.b}, w.p, nil
+		return memory{buf.checked, buf.b}, w.p, nil
 	}
-	return b.into, w.p, b.into.Put(ctx, w.d, buf.reader())
+	defer o.memory.give(buf.b)
+	return b.into, w.p, b.into.Put(ctx, w.d, buf.checked.Open())
 }
 
 // large brings a payload into the store by way of a file that outlives a failure. Of
@@ -81,15 +83,24 @@ func large(ctx context.Context, w *download, b through, st adopter) (cached bool
 
 // buffer is a part in memory.
 type buffer struct {
-	d artifact.Descriptor
-	b []byte
+	d       artifact.Descriptor
+	b       []byte
+	checked artifact.Checked // once it is finished
 }
 
-func newBuffer(d artifact.Descriptor) *buffer { return &buffer{d, make([]byte, 0, d.Size)} }
+func newBuffer(d artifact.Descriptor) *buffer {
+	return &buffer{d: d, b: make([]byte, 0, d.Size+1)} // one more shows that there is more
+}
 
-func (m *buffer) Write(p []byte) (int, error) {
-	m.b = append(m.b, p...)
-	return len(p), nil
+func (m *buffer) read(r io.Reader, missing int64) error {
+	at, room := len(m.b), int(min(missing+1, readMost))
+	m.b = slices.Grow(m.b, room)
+	n, err := r.Read(m.b[at : at+room])
+	if int64(n) > missing {
+		return errLonger
+	}
+	m.b = m.b[:at+n]
+	return err
 }
 
 func (m *buffer) size() int64 { return int64(len(m.b)) }
@@ -99,24 +110,49 @@ func (m *buffer) reset() error {
 	return nil
 }
 
-func (m *buffer) finish(context.Context) error {
-	if got := artifact.DigestOf(m.b); got != m.d.Digest {
-		return fmt.Errorf("%s: %w: got %s", m.d.Digest.Short(), artifact.ErrDigest, got.Short())
-	}
-	return nil
+func (m *buffer) finish(context.Context) (err error) {
+	m.checked, err = artifact.Check(m.b, m.d)
+	return err
 }
 
-func (m *buffer) reader() io.Reader { return bytes.NewReader(m.b) }
-
-// memory is bytes that were checked already.
-type memory map[artifact.Digest][]byte
+// memory is a payload that was checked already.
+type memory struct {
+	artifact.Checked
+	b []byte // to be used again
+}
 
 func (m memory) Open(_ context.Context, d artifact.Descriptor) (io.ReadCloser, error) {
-	b, ok := m[d.Digest]
-	if !ok {
+	if d.Digest != m.Digest() {
 		return nil, fmt.Errorf("blob %s: %w", d.Digest.Short(), store.ErrNotFound)
 	}
-	return io.NopCloser(bytes.NewReader(b)), nil
+	return m.Checked.Open(), nil
+}
+
+// stock keeps the memory of payloads for those that follow: new memory has to be made empty
+// by the system, page by page.
+type stock struct {
+	mu   sync.Mutex
+	free [][]byte
+}
+
+// take returns an empty slice with room for n bytes.
+func (s *stock) take(n int64) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, b := range s.free {
+		if int64(cap(b)) >= n {
+			s.free = slices.Delete(s.free, i, i+1)
+			return b[:0]
+		}
+	}
+	return make([]byte, 0, n)
+}
+
+// give takes back what nobody reads any more.
+func (s *stock) give(b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, b)
 }
 
 // meter reports the bytes that pass through it.
