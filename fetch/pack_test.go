@@ -151,6 +151,9 @@ func TestPackDamage(t *testing.T) {
 		}
 	}
 	for i := range good {
+		if i%3 > 0 && i > 3000 && i < len(good)-3000 {
+			continue // the entries are much alike
+		}
 		if i%7 == 0 {
 			try(good[:i])
 		}
@@ -158,7 +161,7 @@ func TestPackDamage(t *testing.T) {
 		b[i] ^= 1 << (i % 8)
 		try(b)
 	}
-	if again < len(good)/7 {
+	if again < len(good)/20 {
 		t.Errorf("damage was noticed %d times", again)
 	}
 	for _, id := range ids(leastMerge) {
