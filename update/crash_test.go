@@ -52,6 +52,26 @@ var verbs = []struct {
 		_, _, err = u.Change(ctx, update.Change{Uninstall: []manifest.ID{"acme/a"}})
 		return err
 	}},
+	{"purge", "acme/b 1.0.0 off", func(ctx context.Context, u *update.Updater) error {
+		g, err := u.Dir.Active()
+		if err != nil {
+			return err
+		}
+		if _, there := g.Find("acme/a"); there {
+			if _, _, err := u.Change(ctx, update.Change{Uninstall: []manifest.ID{"acme/a"}}); err != nil {
+				return err
+			}
+		}
+		if err := u.Purge(ctx, "acme/a"); err != nil {
+			return err
+		}
+		for id, want := range map[manifest.ID]bool{"acme/a": false, "acme/b": true} {
+			if has, err := u.Dir.HasData(id); err != nil || has != want {
+				return fmt.Errorf("data of %s: %t, %w", id, has, err)
+			}
+		}
+		return nil
+	}},
 	{"rollback", "acme/a 1.0.0", func(ctx context.Context, u *update.Updater) error {
 		_, err := u.Rollback(ctx, 1)
 		return err
@@ -88,6 +108,15 @@ func template(t *testing.T) (url, dir string) {
 	w.change(wish(t, "acme/a", "acme/b"))
 	if _, err := w.up.Disable(t.Context(), "acme/b"); err != nil {
 		t.Fatal(err)
+	}
+	for _, id := range []manifest.ID{"acme/a", "acme/b"} {
+		data, err := w.up.Dir.DataDir(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(data, "notes"), []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.publish("acme/a", "1.1.0")
 	w.publish("acme/b", "1.1.0")
