@@ -34,7 +34,9 @@ func (g *Registry) allowed(w http.ResponseWriter, r *http.Request, name string) 
 	return false
 }
 
-func tokenFor(scope string) string { return "t-" + strings.NewReplacer(":", ".", "/", "-", ",", "_").Replace(scope) }
+func tokenFor(scope string) string {
+	return "t-" + strings.NewReplacer(":", ".", "/", "-", ",", "_").Replace(scope)
+}
 
 // token answers as a token server. Anonymous users get tokens for reading.
 func (g *Registry) token(w http.ResponseWriter, r *http.Request) {
