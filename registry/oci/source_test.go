@@ -355,3 +355,11 @@ func TestManyReaders(t *testing.T) {
 }
 
 var _ publish.Target = (*oci.Target)(nil)
+
+// packWith packs version 1.0.0 of id with another summary.
+func packWith(t *testing.T, summary string) *artifact.Packed {
+	t.Helper()
+	return plugintest.PackFolder(t, plugintest.Folder(t, map[string]string{
+		"plugin.yaml": "id: acme/a\nversion: 1.0.0\nsummary: " + summary + "\nruntimes: { wasm: { module: m.wasm } }\n", "m.wasm": "other",
+	}))
+}
