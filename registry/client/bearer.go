@@ -84,11 +84,13 @@ func (a *access) send(c *http.Client, r *http.Request) (*http.Response, error) {
 		}
 		ch, ok := chooseChallenge(res.Header.Values("WWW-Authenticate"))
 		res.Body.Close()
-		if err = errScheme; ok {
-			value, err = a.answer(r.Context(), kind, ch, value)
-		}
-		if n == 2 && err == nil {
+		switch {
+		case n == 2:
 			err = errRefused
+		case !ok:
+			err = errScheme
+		default:
+			value, err = a.answer(r.Context(), kind, ch, value)
 		}
 		if err != nil {
 			return nil, &loginError{a.base.Host, err}

@@ -77,11 +77,12 @@ func cutToken(s string) (word, rest string) {
 	return s[:i], s[i:]
 }
 
-// cutValue cuts behind a token or a quoted string.
+// cutValue cuts behind a quoted string, or a word, which may be more than a token: some
+// servers write addresses without quotes.
 func cutValue(s string) (value, rest string, ok bool) {
 	if !strings.HasPrefix(s, `"`) {
-		value, rest = cutToken(s)
-		return value, rest, value != ""
+		i := strings.IndexAny(s+",", ", \t\"")
+		return s[:i], s[i:], i > 0
 	}
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
