@@ -124,7 +124,7 @@ func Explain(program string, err error) *Error {
 			return &Error{r.code, fill(r.hint, program), err}
 		}
 	}
-	if _, ok := errors.AsType[*registry.Error](err); ok {
+	if e, ok := errors.AsType[*registry.Error](err); ok && e.Code != registry.CodeBlobUnknown && e.Code != registry.CodeManifestUnknown {
 		return &Error{"E0405", "", err}
 	}
 	if _, ok := errors.AsType[*contract.Error](err); ok {
