@@ -41,7 +41,7 @@ func parseChallenges(h string) (out []challenge) {
 		return nil
 	}
 	rest := h
-	for n := 0; n < maxParameters; n++ {
+	for range maxParameters {
 		rest = strings.TrimLeft(rest, " \t,")
 		word, tail := cutToken(rest)
 		if word == "" {

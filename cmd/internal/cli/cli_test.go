@@ -51,7 +51,7 @@ func TestScripts(t *testing.T) {
 			"registry": startRegistry, "kill-registry": killRegistry, "jsonvalid": jsonValid,
 			"kill-at-random": killAtRandom, "bigfile": bigFile, "damage": damage, "hold-uploads": holdUploads, "wait-for-upload": waitForUpload,
 			"hostile-registry": hostileRegistry, "plain-registry": plainRegistry, "move-tag": moveTag, "asked": asked,
-			"file-server":      fileServer, "spoil": spoil, "truncate": truncate, "evil-bundle": evilBundle,
+			"file-server": fileServer, "spoil": spoil, "truncate": truncate, "evil-bundle": evilBundle,
 		},
 	})
 }
