@@ -49,7 +49,7 @@ type Options struct {
 	Store string
 
 	// Registry names where plugins come from, as [OpenSource] takes it: the address of a
-	// registry, or the path of a folder or a bundle.
+	// registry, oci://HOST/PREFIX, or the path of a folder or a bundle.
 	// Default: the environment variable PLUGSTEAD_REGISTRY. With neither, and no
 	// Sources, installed plugins run and nothing can be installed.
 	Registry string

@@ -11,14 +11,15 @@ import (
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/registry/oci"
 	"github.com/plugstead/plugstead/registry/static"
 )
 
 // OpenSource opens a source of plugins by its name: the http or https address of a registry
-// or of a file server with a static tree; or the path, or the file:// address, of a static
+// or of a file server with a static tree; oci://HOST/PREFIX, for any OCI registry; or the path, or the file:// address, of a static
 // tree, of a bundle, or of a folder of packed plugins. An empty text is no source and no
-// error; for an address that no source can have the error wraps client.ErrAddress. There is
-// nothing to close.
+// error; for an address that no source can have the error wraps client.ErrAddress or
+// oci.ErrName. There is nothing to close.
 func OpenSource(s string) (fetch.Source, error) {
 	if s == "" {
 		return nil, nil
@@ -29,6 +30,9 @@ func OpenSource(s string) (fetch.Source, error) {
 	}
 	if ok {
 		return openLocal(path)
+	}
+	if oci.Is(s) {
+		return oci.Open(s, client.Options{Credentials: client.Docker{}})
 	}
 	address, err := client.IsAddress(s)
 	switch {

@@ -14,6 +14,7 @@ import (
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
 	"github.com/plugstead/plugstead/registry/mirror"
+	"github.com/plugstead/plugstead/registry/oci"
 	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/store/disk"
 	"github.com/plugstead/plugstead/version"
@@ -60,6 +61,23 @@ func TestOpenSource(t *testing.T) {
 			if p, err := src.Plugin(t.Context(), "acme/a"); err != nil || len(p.Releases) != 1 {
 				t.Errorf("%s: %v", s, err)
 			}
+		}
+	}
+}
+
+// TestOpenPlain opens plain registries, of which nothing is asked.
+func TestOpenPlain(t *testing.T) {
+	for s, want := range map[string]string{
+		"oci://ghcr.io/acme": "oci://ghcr.io/acme", "OCI://Ghcr.io:443/acme/": "oci://ghcr.io/acme", "oci+http://127.0.0.1:5000": "oci://127.0.0.1:5000",
+	} {
+		src, err := plugstead.OpenSource(s)
+		if err != nil || src.Identity() != want {
+			t.Errorf("%s is %v, %v", s, src, err)
+		}
+	}
+	for _, s := range []string{"oci://", "oci:host/p", "oci://host/Upper", "oci+ftp://host", "oci://u:p@host"} {
+		if src, err := plugstead.OpenSource(s); !errors.Is(err, oci.ErrName) {
+			t.Errorf("%s is %v, %v", s, src, err)
 		}
 	}
 }

@@ -110,21 +110,6 @@ func IsPlugin(raw []byte) bool {
 	return json.Unmarshal(raw, &x) == nil && x.ArtifactType == TypePlugin
 }
 
-// Claims returns the facts that raw, the bytes of an OCI index, gives in its annotation
-// [AnnotationResolve]. It returns an error that wraps [ErrNotPlugin] if raw is something
-// else. What it returns is not compared with plugin.json; [Read] does that.
-func Claims(raw []byte) (Facts, error) {
-	_, resolve, err := parseIndex(Descriptor{}, raw)
-	if err != nil {
-		return Facts{}, err
-	}
-	var f Facts
-	if err := strictjson.Unmarshal([]byte(resolve), &f, strictjson.Limits{Size: MaxResolve, Depth: 16, RefuseNull: true}); err != nil {
-		return Facts{}, fmt.Errorf("annotation %s: %w", AnnotationResolve, err)
-	}
-	return f, nil
-}
-
 func decode(raw []byte, v any) error {
 	return strictjson.Unmarshal(raw, v, strictjson.Limits{Size: MaxManifest, Depth: 32, AllowUnknown: true})
 }

@@ -17,8 +17,13 @@ import (
 	"github.com/plugstead/plugstead/store/disk"
 )
 
-// ErrNoSource says that no source is configured for a namespace.
-var ErrNoSource = errors.New("no source configured")
+// Errors of sources. They come wrapped with the object they are about.
+var (
+	// ErrNoSource says that no source is configured for a namespace.
+	ErrNoSource = errors.New("no source configured")
+	// ErrNoSearch says that a source cannot be searched.
+	ErrNoSearch = errors.New("it cannot be searched")
+)
 
 // Source is one place plugins come from. index.Searcher is found by type
 // assertion. Implementations allow concurrent calls.
@@ -79,7 +84,7 @@ func (s Sources) narrow(p *index.Plugin) *index.Plugin {
 }
 
 // Search implements index.Searcher: it asks the default source, which fails with
-// [ErrNoSource] if there is none.
+// [ErrNoSource] if there is none, and with [ErrNoSearch] if it is no index.Searcher.
 func (s Sources) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error] {
 	if sr, ok := s.Default.(index.Searcher); ok {
 		return sr.Search(ctx, q)
@@ -89,7 +94,7 @@ func (s Sources) Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit,
 			yield(index.Hit{}, fmt.Errorf("search: %w", ErrNoSource))
 			return
 		}
-		yield(index.Hit{}, fmt.Errorf("search: %s cannot be searched", s.Default.Identity()))
+		yield(index.Hit{}, fmt.Errorf("search %s: %w", s.Default.Identity(), ErrNoSearch))
 	}
 }
 

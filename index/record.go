@@ -55,11 +55,21 @@ func (r *Record) JSON() ([]byte, error) {
 // source without a clock of record leaves zero. It reads the package manifests of
 // im from b.
 func RecordOf(ctx context.Context, b artifact.Blobs, im *artifact.Image, t time.Time) (Record, error) {
-	r := Record{Facts: artifact.FactsOf(im.Manifest), Digest: im.Digest, Size: im.Size, Packages: []Package{}}
+	return recordOf(ctx, b, Record{Facts: artifact.FactsOf(im.Manifest), Digest: im.Digest, Size: im.Size}, im.Packages, t)
+}
+
+// OutlineRecord is RecordOf for a source whose artifacts are far away: it believes the facts
+// that the image index states. Who fetches the artifact compares them with plugin.json.
+func OutlineRecord(ctx context.Context, b artifact.Blobs, o *artifact.Outline) (Record, error) {
+	return recordOf(ctx, b, Record{Facts: o.Facts, Digest: o.Digest, Size: o.Size}, o.Packages, time.Time{})
+}
+
+func recordOf(ctx context.Context, b artifact.Blobs, r Record, packages []artifact.PackageRef, t time.Time) (Record, error) {
+	r.Packages = []Package{}
 	if !t.IsZero() {
 		r.Time = t.UTC().Truncate(time.Second)
 	}
-	for _, ref := range im.Packages {
+	for _, ref := range packages {
 		p, err := artifact.ReadPackage(ctx, b, ref)
 		if err != nil {
 			return Record{}, err

@@ -69,6 +69,7 @@ var Codes = map[Code]struct {
 	"E0412": {ExitFailure, "nothing of the plugin can be copied"},
 	"E0413": {ExitNetwork, "the registry asks to come back later"},
 	"E0414": {ExitLogin, "the registry wants to know who reads"},
+	"E0415": {ExitUsage, "a plain OCI registry cannot do that"},
 	"E0501": {ExitRefused, "downloaded bytes do not match their digest"},
 	"E0502": {ExitRefused, "artifact and index disagree"},
 	"E0503": {ExitRefused, "the package holds files that may not be unpacked"},

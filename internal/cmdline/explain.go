@@ -19,6 +19,7 @@ import (
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
 	"github.com/plugstead/plugstead/registry/mirror"
+	"github.com/plugstead/plugstead/registry/oci"
 	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/store"
@@ -85,6 +86,8 @@ var rules = []rule{
 	{fetch.ErrNoSource, "E0401", "set PLUGSTEAD_REGISTRY to the address of a registry or the path of a folder, or give --registry"},
 	{fetch.ErrOffline, "E0408", "run the command once without --offline"},
 	{fetch.ErrTooMuch, "E0209", "ask for fewer plugins at a time, or for exact versions"},
+	{fetch.ErrNoSearch, "E0415", "name the plugin: %s info NAME"},
+	{oci.ErrName, "E0001", "write oci://HOST/PREFIX in lower case, without user and query; oci+http:// for http"},
 	{client.ErrAddress, "E0001", "write http:// or https:// before the host; for a folder write its path, with ./ before it"},
 	{client.ErrLogin, "E0414", "docker login, with the host named above; or write the credentials to ~/.docker/config.json by hand"},
 	{client.ErrUnauthorized, "E0403", "set PLUGSTEAD_TOKEN to a token of this registry"},
@@ -121,7 +124,7 @@ func Explain(program string, err error) *Error {
 			return &Error{r.code, fill(r.hint, program), err}
 		}
 	}
-	if _, ok := errors.AsType[*registry.Error](err); ok {
+	if e, ok := errors.AsType[*registry.Error](err); ok && e.Code != registry.CodeBlobUnknown && e.Code != registry.CodeManifestUnknown {
 		return &Error{"E0405", "", err}
 	}
 	if _, ok := errors.AsType[*contract.Error](err); ok {

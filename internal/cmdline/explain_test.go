@@ -28,6 +28,7 @@ import (
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
 	"github.com/plugstead/plugstead/registry/mirror"
+	"github.com/plugstead/plugstead/registry/oci"
 	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/store"
@@ -67,6 +68,10 @@ func TestEveryClassOfErrors(t *testing.T) {
 		{client.ErrUnauthorized, "E0403", 4, "set PLUGSTEAD_TOKEN"},
 		{registry.ErrBound, "E0404", 1, "raise the version"},
 		{&registry.Error{Code: registry.CodePluginInvalid, Detail: "x"}, "E0405", 1, ""},
+		{&registry.Error{Code: registry.CodeManifestUnknown, Detail: "x"}, "E0409", 1, "make the copy of the registry again, or take another source"},
+		{&registry.Error{Code: registry.CodeBlobUnknown, Detail: "x"}, "E0409", 1, "make the copy of the registry again, or take another source"},
+		{fetch.ErrNoSearch, "E0415", 2, "name the plugin: folio plugin info NAME"},
+		{oci.ErrName, "E0001", 2, "write oci://HOST/PREFIX"},
 		{disk.ErrNotLayout, "E0406", 1, "name a folder"},
 		{artifact.ErrDigest, "E0501", 5, "try again"},
 		{verify.ErrMismatch, "E0502", 5, "report this to the operator"},

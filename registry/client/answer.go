@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -55,7 +56,10 @@ func (c *Client) once(r *http.Request, want []int) (*http.Response, error) {
 		return res, nil
 	}
 	defer res.Body.Close()
-	err = refusal(r, res)
+	if err = refusal(r, res); c.plain && errors.Is(err, ErrUnauthorized) {
+		said, _ := errors.AsType[*registry.Error](err)
+		err = &loginError{c.base.Host, said}
+	}
 	if mayPass(res.StatusCode) {
 		err = &passing{err, retryAfter(res.Header.Get("Retry-After"), time.Now())}
 	}

@@ -45,6 +45,10 @@ type Client struct {
 	retry fetch.Retry
 	stall time.Duration
 	login *login // nil: nobody
+
+	account *account // of a plain registry; nil: it is none, or nobody
+	access  *access  // of one repository of it
+	plain   bool
 }
 
 var (
@@ -59,6 +63,9 @@ type Options struct {
 	// go to this registry only, by https or on this machine, and are kept in memory. Nil:
 	// reading is anonymous.
 	Credentials Credentials
+	// Plain says that the registry is any OCI registry, for [Client.Repository]: credentials are
+	// for reads and changes, the challenges Basic and Bearer are answered, and Token is not used.
+	Plain bool
 	// HTTP makes the requests. It is copied; its CheckRedirect is asked after that of
 	// the client. Default: one with time limits on connecting and headers, none on
 	// bodies, and the proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name.
@@ -82,8 +89,14 @@ func New(address string, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{base: u, token: o.Token, retry: o.Retry, stall: cmp.Or(o.Stall, DefaultStall)}
-	if o.Credentials != nil {
+	c := &Client{base: u, token: o.Token, retry: o.Retry, stall: cmp.Or(o.Stall, DefaultStall), plain: o.Plain}
+	switch {
+	case o.Plain:
+		c.token = ""
+		if confidential(u) {
+			c.account = newAccount(o.Credentials, u.Host)
+		}
+	case o.Credentials != nil:
 		c.login = newLogin(o.Credentials)
 	}
 	if o.HTTP == nil {

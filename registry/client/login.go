@@ -104,6 +104,9 @@ func (l *login) ask(ctx context.Context, host, refused string) (string, error) {
 // or wants them now. They go to the registry alone, and only on a connection where nobody
 // listens.
 func (c *Client) send(r *http.Request) (*http.Response, error) {
+	if c.access != nil {
+		return c.access.send(c.http, r)
+	}
 	if c.login == nil || !reads(r.Method) || !confidential(c.base) {
 		return c.http.Do(r)
 	}
@@ -134,7 +137,7 @@ type loginError struct {
 }
 
 func (e *loginError) Error() string {
-	return fmt.Sprintf("%v: %s wants to know who reads: %v: %v", ErrUnauthorized, printable(e.host), ErrLogin, e.err)
+	return fmt.Sprintf("%v: %s wants to know who asks: %v: %v", ErrUnauthorized, printable(e.host), ErrLogin, e.err)
 }
 
 func (e *loginError) Unwrap() []error { return []error{ErrUnauthorized, ErrLogin, e.err} }

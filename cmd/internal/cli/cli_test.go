@@ -50,8 +50,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"registry": startRegistry, "kill-registry": killRegistry, "jsonvalid": jsonValid,
 			"kill-at-random": killAtRandom, "bigfile": bigFile, "damage": damage, "hold-uploads": holdUploads, "wait-for-upload": waitForUpload,
-			"hostile-registry": hostileRegistry,
-			"file-server":      fileServer, "spoil": spoil, "truncate": truncate, "evil-bundle": evilBundle,
+			"hostile-registry": hostileRegistry, "plain-registry": plainRegistry, "move-tag": moveTag, "asked": asked,
+			"file-server": fileServer, "spoil": spoil, "truncate": truncate, "evil-bundle": evilBundle,
 		},
 	})
 }

@@ -41,7 +41,7 @@ func (f *hostFlags) add(c *cobra.Command) {
 }
 
 func registryFlag(c *cobra.Command, to *string) {
-	c.Flags().StringVar(to, "registry", "", "address of a registry, folder of plugins, or bundle (default $"+plugstead.EnvRegistry+")")
+	c.Flags().StringVar(to, "registry", "", "address of a registry, oci://HOST/PREFIX, folder of plugins, or bundle (default $"+plugstead.EnvRegistry+")")
 }
 
 // open opens the plugins of the application. It starts none of them.

@@ -7,9 +7,11 @@ import (
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
 	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/registry/oci"
 	"github.com/plugstead/plugstead/store/disk"
 	"github.com/plugstead/plugstead/version"
 )
@@ -44,6 +46,35 @@ func (r remote) holds(ctx context.Context, id manifest.ID, v version.Version, d 
 	return ok && rel.Digest == d
 }
 
+// plain is a place at a plain OCI registry.
+type plain struct {
+	*oci.Target
+	stale *error // why its index could not be renewed
+}
+
+func (p plain) holds(ctx context.Context, _ manifest.ID, v version.Version, d artifact.Digest) bool {
+	has, err := p.Has(ctx, artifact.TagOf(v), d)
+	return has && err == nil
+}
+
+// note returns what went wrong beside the publication, which was made; or "".
+func (p plain) note() string {
+	if *p.stale == nil {
+		return ""
+	}
+	return fmt.Sprintf("readers are slower than need be: %v", *p.stale)
+}
+
+func openPlain(to string, id manifest.ID) (place, error) {
+	s, err := oci.Open(to, client.Options{Credentials: client.Docker{}})
+	if err != nil {
+		return nil, err
+	}
+	var stale error
+	t, err := s.Target(id, oci.TargetOptions{Stale: func(err error) { stale = err }})
+	return plain{t, &stale}, err
+}
+
 func openFolderPlace(dir string) (place, error) {
 	if st, err := os.Stat(dir); err == nil && !st.IsDir() { // a bundle, for example
 		return nil, fmt.Errorf("%s: %w", dir, disk.ErrNotLayout)
@@ -52,8 +83,11 @@ func openFolderPlace(dir string) (place, error) {
 	return folder{s}, err
 }
 
-// target opens a registry or a folder for one plugin.
+// target opens a registry, a plain one, or a folder for one plugin.
 func target(to string, id manifest.ID) (place, error) {
+	if oci.Is(to) {
+		return openPlain(to, id)
+	}
 	address, err := client.IsAddress(to)
 	if err != nil {
 		return nil, err
@@ -71,6 +105,9 @@ func target(to string, id manifest.ID) (place, error) {
 func registryClient(to string) (*client.Client, error) {
 	if to == "" {
 		return nil, fmt.Errorf("publish: %w", fetch.ErrNoSource)
+	}
+	if oci.Is(to) {
+		return nil, cmdline.New("E0415", "publish a newer version, or remove the tag with a tool of the registry", "%s: a plain OCI registry keeps no withdrawals", to)
 	}
 	return client.New(to, client.Options{Token: os.Getenv(envToken)})
 }

@@ -32,6 +32,7 @@ type packed struct {
 	Digest  artifact.Digest `json:"digest"`
 	Size    int64           `json:"size"` // of all blobs, bytes
 	To      string          `json:"to"`
+	Note    string          `json:"note,omitempty"` // what went wrong beside it
 	there   bool            // before, with the same content
 }
 
@@ -78,7 +79,13 @@ func pushTo(ctx context.Context, args []string, open func(manifest.ID) (place, e
 		r.Size += b.Size
 	}
 	r.there = t.holds(ctx, r.ID, r.Version, r.Digest)
-	return r, publish.Push(ctx, t, p, o)
+	if err := publish.Push(ctx, t, p, o); err != nil {
+		return r, err
+	}
+	if x, ok := t.(interface{ note() string }); ok {
+		r.Note = x.note()
+	}
+	return r, nil
 }
 
 // openFolder opens the folder of a plugin. It looks before it opens: to open a named
@@ -133,7 +140,7 @@ func publishCommand() *cobra.Command {
 	var to string
 	c := &cobra.Command{
 		Use: "publish [DIR]", Short: "Publish a plugin folder to a registry",
-		Long: "Pack a plugin folder and publish it. A published version never changes; publishing the same content again does nothing. The token is read from $" + envToken + ".\n\nEffect: writes the registry.",
+		Long: "Pack a plugin folder and publish it. A published version never changes; publishing the same content again does nothing. The token is read from $" + envToken + "; for oci://HOST/PREFIX, any OCI registry, the credentials are those of docker login.\n\nEffect: writes the registry.",
 		Args: cmdline.Args(cobra.MaximumNArgs(1)),
 		RunE: cmdline.Run(func(c *cobra.Command, args []string) (cmdline.Outcome, error) {
 			to = cmp.Or(to, os.Getenv(plugstead.EnvRegistry))
@@ -148,6 +155,9 @@ func publishCommand() *cobra.Command {
 					verb = "already published"
 				}
 				fmt.Fprintf(w, "%s %s %s (%s)\n%s\n", verb, r.ID, r.Version, cmdline.Bytes(r.Size), r.Digest)
+				if r.Note != "" {
+					fmt.Fprintf(w, "note: %s\n", cmdline.Line(r.Note))
+				}
 			}}, nil
 		}),
 	}
