@@ -18,19 +18,24 @@ func (h *Host) Install(ctx context.Context, wishes ...string) error {
 		}
 		c.Install = append(c.Install, w)
 	}
-	_, _, err := h.up.Change(ctx, c)
-	return err
+	return h.change(ctx, c)
 }
 
 // Uninstall removes plugins and what only they required. Their private folders stay; see
-// [Host.Purge].
+// [Host.Purge]. Of plugins that are overridden only the overrides end, so that what is
+// installed runs again; those may be named by "path:" and their folder, too. It returns
+// [ErrMixed] if only some of ids are overridden.
 func (h *Host) Uninstall(ctx context.Context, ids ...string) error {
+	if over, err := h.Overridden(ids...); err != nil {
+		return err
+	} else if over {
+		return h.EndOverrides(ctx, 0, ids...)
+	}
 	list, err := parseIDs(ids)
 	if err != nil {
 		return err
 	}
-	_, _, err = h.up.Change(ctx, Change{Uninstall: list})
-	return err
+	return h.change(ctx, Change{Uninstall: list})
 }
 
 // Purge removes all private data of plugins that are not installed any more. It returns
@@ -48,14 +53,15 @@ func (h *Host) Purge(ctx context.Context, ids ...string) error {
 func (h *Host) HasData(id manifest.ID) (bool, error) { return h.dir.HasData(id) }
 
 // Update moves plugins, or all if none is named, to the newest versions that fit. A
-// running plugin is swapped without losing a call.
+// running plugin is swapped without losing a call. Like Install it returns
+// update.ErrOverridden if there are development overrides and this is continuous
+// integration.
 func (h *Host) Update(ctx context.Context, ids ...string) error {
 	list, err := parseIDs(ids)
 	if err != nil {
 		return err
 	}
-	_, _, err = h.up.Change(ctx, Change{Update: list, UpdateAll: len(list) == 0})
-	return err
+	return h.change(ctx, Change{Update: list, UpdateAll: len(list) == 0})
 }
 
 func parseIDs(names []string) ([]manifest.ID, error) {

@@ -79,7 +79,10 @@ type Options struct {
 	// switched to it; see update.Updater.Watch. A host that is killed, or ends without
 	// Close, three times in a row within that time goes back to the set before. Default:
 	// update.DefaultWatch. Below 0 nothing is watched.
-	Watch  time.Duration
+	Watch time.Duration
+	// CI reports whether this is continuous integration, where development overrides are
+	// refused. Default: the environment variable [EnvCI] is set.
+	CI     func() bool
 	Log    *slog.Logger // gets the logs of plugins; default slog.Default()
 	Events Events
 }
@@ -261,8 +264,15 @@ func (h *Host) peer(m *manifest.Manifest) func(manifest.ID) contract.Caller {
 	}
 }
 
-// Plan says what a change would do. It changes nothing.
-func (h *Host) Plan(ctx context.Context, c Change) (*Plan, error) { return h.up.Plan(ctx, c) }
+// Plan says what a change would do. It changes nothing. It returns update.ErrOverridden for
+// a frozen one while there are development overrides, and for one that installs or updates
+// if this is continuous integration.
+func (h *Host) Plan(ctx context.Context, c Change) (*Plan, error) {
+	if err := h.admit(c); err != nil {
+		return nil, err
+	}
+	return h.up.Plan(ctx, c)
+}
 
 // Apply carries out a plan, exactly. It returns update.ErrStale if the installed set
 // changed since.
@@ -358,8 +368,8 @@ func (h *Host) Facts() resolve.Host { return h.up.Host }
 
 // Aside lists the installed plugins that do not run: those that are not for this
 // application as it is now, optional ones that did not start, those that somebody disabled
-// (update.ErrDisabled), and those that need them.
-// Update looks for versions that fit.
+// (update.ErrDisabled), development overrides that cannot (*update.OverrideError), and
+// those that need them. Update looks for versions that fit.
 func (h *Host) Aside() ([]update.Aside, error) {
 	g, err := h.dir.Active()
 	if err != nil {

@@ -56,6 +56,8 @@ type Generation struct {
 	Held    []Held       `json:"held,omitempty"`
 	// Disabled are the installed plugins that are not started, sorted.
 	Disabled []manifest.ID `json:"disabled,omitempty"`
+	// Overrides are the plugin folders that run in place of installed plugins, sorted by id.
+	Overrides []Override `json:"overrides,omitempty"`
 	// Left is the private data of plugins that are not installed any more, by id.
 	Left []Left `json:"left,omitempty"`
 }
@@ -128,6 +130,9 @@ func (d *Dir) Generation(n int) (*Generation, error) {
 			return nil, fmt.Errorf("generation %d: %w: record of %.200q", n, ErrBroken, r.ID)
 		}
 		r.Tree = d.treePath(r.Payload)
+	}
+	if !validOverrides(f.Overrides) {
+		return nil, fmt.Errorf("generation %d: %w: overrides", n, ErrBroken)
 	}
 	for _, l := range f.Left {
 		if _, err := manifest.ParseID(string(l.ID)); err != nil || !l.Data.valid(n) {

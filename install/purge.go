@@ -25,7 +25,7 @@ var ErrRunning = errors.New("a host runs it")
 // folder is one private folder on disk.
 type folder struct {
 	id     manifest.ID
-	number int // 0: the first
+	number int // 0: the first; -1: that of overrides
 	path   string
 }
 
@@ -45,6 +45,11 @@ func (d *Dir) folders() ([]folder, error) {
 			name, number, numbered := strings.Cut(e.Name(), "@")
 			f := folder{path: filepath.Join(dir, e.Name())}
 			if f.id, err = manifest.ParseID(filepath.Base(dir) + "/" + name); err != nil || !e.IsDir() {
+				continue
+			}
+			if f.path == d.DevDataPath(f.id) {
+				f.number = -1
+				out = append(out, f)
 				continue
 			}
 			if f.number, err = strconv.Atoi(number); numbered && (err != nil || f.path != d.dataPath(f.id, f.number)) {
@@ -72,7 +77,7 @@ func (d *Dir) Purge(ctx context.Context, ids ...manifest.ID) error {
 	}
 	defer tx.Abort()
 	for _, id := range ids {
-		if _, ok := tx.Base.Find(id); ok {
+		if tx.Base.has(id) {
 			return fmt.Errorf("purge %s: %w", id, ErrInstalled)
 		}
 	}
@@ -105,7 +110,7 @@ func (d *Dir) checkNotRunning(ids []manifest.ID) error {
 		return err
 	}
 	for _, g := range history {
-		i := slices.IndexFunc(ids, func(id manifest.ID) bool { _, ok := g.Find(id); return ok })
+		i := slices.IndexFunc(ids, func(id manifest.ID) bool { return g.has(id) })
 		if i < 0 {
 			continue
 		}
@@ -145,6 +150,9 @@ func (d *Dir) collectData(ctx context.Context, out *Collected, active int, befor
 		}
 		for _, l := range g.Left {
 			need(l.ID, l.Data)
+		}
+		for _, o := range g.Overrides {
+			needed[d.DevDataPath(o.ID)] = true
 		}
 	}
 	unlock, err := d.lockData(ctx)

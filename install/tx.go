@@ -31,7 +31,8 @@ type Tx struct {
 	auto    bool
 	from    int
 	// disabled may name plugins that the new generation has not.
-	disabled []manifest.ID
+	disabled  []manifest.ID
+	overrides []Override
 
 	mu       sync.Mutex
 	unpacked map[artifact.Digest]*sync.Mutex // held by who unpacks that payload

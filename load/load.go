@@ -16,6 +16,7 @@ type Image struct {
 	Runtime  string // name of the driver's runtime, one of those in the manifest
 	Tree     string // absolute folder of the unpacked files; empty for inproc
 	Digest   string // of the payload; empty in development
+	Stamp    string // tells states of a development folder apart; empty: every start is of a new one
 	Cache    string // absolute folder where drivers keep what Prepare makes; empty: nowhere
 	// Check makes sure that the files are still those that were installed; it is asked
 	// before each start. Nil: nothing is known of them.

@@ -180,19 +180,26 @@ func makeUpdate(args []string, f *changeFlags) (ch plugstead.Change, err error) 
 func (u user) install() *cobra.Command {
 	var f changeFlags
 	c := &cobra.Command{
-		Use: "install [NAME[@RANGE]…]", Short: "Install plugins and everything they require",
+		Use: "install [NAME[@RANGE]… | path:DIR…]", Short: "Install plugins and everything they require",
 		Long: "Install plugins and everything they require, as one change: all of it or nothing. " +
 			"Plugins that are installed move only if there is no other way.\n\n" +
-			"Without a name it installs what the lock file says; with --frozen nothing is chosen anew.\n\nEffect: changes the installed set.",
+			"Without a name it installs what the lock file says; with --frozen nothing is chosen anew.\n\n" +
+			"path:DIR is a development override: the plugin whose plugin.yaml is in DIR runs from there, in place of what is installed or besides it, until it is uninstalled. " +
+			"It is in no lock. What changes in DIR counts when the application starts the next time.\n\nEffect: changes the installed set.",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 && !f.frozen && f.lock == "" {
 				return cmdline.Args(cobra.MinimumNArgs(1))(c, args)
 			}
 			return nil
 		},
-		RunE: u.change(&f, makeInstall),
+		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
+			if countPaths(args) > 0 {
+				return u.override(c, h, &f, args)
+			}
+			return u.run(c, h, &f, args, makeInstall)
+		}),
 	}
-	cmdline.Examples(c, "acme/hello", "'acme/hello@^1.2'", "--frozen --lock plugins.lock")
+	cmdline.Examples(c, "acme/hello", "'acme/hello@^1.2'", "--frozen --lock plugins.lock", "path:../hello")
 	f.add(c)
 	f.addFrozen(c)
 	f.addSolving(c)

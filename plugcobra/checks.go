@@ -16,6 +16,7 @@ import (
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/internal/diskspace"
 	"github.com/plugstead/plugstead/internal/private"
+	"github.com/plugstead/plugstead/update"
 )
 
 const (
@@ -114,13 +115,24 @@ func (x *exam) plugins() {
 	if err != nil {
 		x.explain("fit", statusFail, err)
 	}
+	fits := true
 	for _, a := range aside {
+		if is[*update.OverrideError](a.Why) {
+			continue // a check of their own
+		}
+		fits = false
 		x.add("fit", statusFail, cmdline.Again(x.c, "update "+string(a.ID)), "%v", a.Why)
 	}
-	if err == nil && len(aside) == 0 {
+	if err == nil && fits {
 		x.add("fit", statusOK, "", "all plugins are for this version of the application and this platform")
 	}
 	x.held(g)
+	x.overrides()
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 // held lists the releases that did not start.

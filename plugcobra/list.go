@@ -26,7 +26,9 @@ type listed struct {
 	Because   []string        `json:"because"`
 	Source    string          `json:"source"`
 	Disabled  bool            `json:"disabled,omitempty"`
-	Aside     string          `json:"aside,omitempty"` // why it does not start although it is not disabled
+	Override  string          `json:"override,omitempty"` // folder that it runs from; the version is that of it
+	Aside     string          `json:"aside,omitempty"`    // why it does not start although it is not disabled
+	hint      string          // what helps an override
 }
 
 func (u user) list() *cobra.Command {
@@ -47,7 +49,10 @@ func (u user) list() *cobra.Command {
 					return cmdline.Outcome{}, err
 				}
 			}
-			rows := rowsOf(g)
+			rows, err := setOverrides(c, h, rowsOf(g))
+			if err != nil {
+				return cmdline.Outcome{}, err
+			}
 			if err := setAside(h, rows); err != nil {
 				return cmdline.Outcome{}, err
 			}
@@ -64,7 +69,7 @@ func (u user) list() *cobra.Command {
 				default:
 					table(w, "NAME\tVERSION\tRUNTIME\tNEEDED BY", func(add func(...any)) {
 						for _, r := range rows {
-							add(r.ID, r.Version, r.Runtime, strings.Join(r.Because, ", "))
+							add(r.ID, r.Version, r.Runtime, r.neededBy())
 						}
 					})
 				}
@@ -78,6 +83,36 @@ func (u user) list() *cobra.Command {
 	c.Flags().BoolVar(&asTree, "tree", false, "show what each plugin requires below it")
 	c.Flags().StringVar(&lock, "lock", "", "lock file to compare with")
 	return c
+}
+
+// neededBy says why a plugin is there.
+func (r listed) neededBy() string {
+	if r.Override == "" {
+		return strings.Join(r.Because, ", ")
+	}
+	return "override " + update.PathPrefix + cmdline.Line(r.Override)
+}
+
+// setOverrides adds the development overrides to rows.
+func setOverrides(c *cobra.Command, h *plugstead.Host, rows []listed) ([]listed, error) {
+	list, err := h.Overrides()
+	for _, o := range list {
+		i := slices.IndexFunc(rows, func(r listed) bool { return r.ID == o.ID })
+		if i < 0 {
+			i = len(rows)
+			rows = append(rows, listed{ID: o.ID, Because: []string{}})
+		}
+		r := &rows[i]
+		r.Override, r.Source, r.Runtime = o.Dir, update.PathPrefix+o.Dir, o.Runtime
+		r.Version = version.Version{}
+		if o.Manifest != nil {
+			r.Version = o.Manifest.Version
+		}
+		if o.Err != nil {
+			r.hint = cmdline.Explain(cmdline.Program(c), o.Err).Hint
+		}
+	}
+	return rows, err
 }
 
 // setAside marks the plugins that do not start.
@@ -103,7 +138,10 @@ func showAside(w io.Writer, c *cobra.Command, rows []listed) {
 		if r.Disabled {
 			fmt.Fprintf(w, "disabled: %s; start it again with: %s\n", r.ID, cmdline.Again(c, "enable "+string(r.ID)))
 		}
-		if r.Aside != "" {
+		switch {
+		case r.Override != "":
+			showOverrideProblem(w, r.Aside, r.hint)
+		case r.Aside != "":
 			n++
 			fmt.Fprintf(w, "does not start: %s\n", r.Aside)
 		}

@@ -1,6 +1,7 @@
 package plugcobra
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -18,12 +19,24 @@ func (u user) uninstall() *cobra.Command {
 	var f changeFlags
 	var purge bool
 	c := &cobra.Command{
-		Use: "uninstall NAME…", Aliases: []string{"rm"}, Short: "Remove plugins and what only they required",
-		Long: "Remove plugins and what only they required. Their private data stays without --purge, and so do the versions of all others. With --purge it also removes the data of plugins that were uninstalled before.\n\nEffect: changes the installed set.",
+		Use: "uninstall NAME… | path:DIR…", Aliases: []string{"rm"}, Short: "Remove plugins and what only they required",
+		Long: "Remove plugins and what only they required. Their private data stays without --purge, and so do the versions of all others. With --purge it also removes the data of plugins that were uninstalled before.\n\n" +
+			"Of a plugin that is overridden by a folder only the override ends: what is installed runs again.\n\nEffect: changes the installed set.",
 		Args: cmdline.Args(cobra.MinimumNArgs(1)),
 	}
 	c.RunE = u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
-		if !purge {
+		over, err := h.Overridden(args...)
+		switch {
+		case errors.Is(err, plugstead.ErrMixed), over && purge:
+			if err == nil {
+				err = fmt.Errorf("--purge: %s is overridden: uninstall the override first", args[0])
+			}
+			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
+		case err != nil:
+			return cmdline.Outcome{}, err
+		case over:
+			return u.endOverrides(c, h, &f, args)
+		case !purge:
 			return u.run(c, h, &f, args, makeUninstall)
 		}
 		return u.purge(c, h, &f, args)

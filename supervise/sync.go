@@ -144,7 +144,7 @@ func (s *Set) undo(f started) error {
 }
 
 func same(a, b load.Image) bool {
-	return a.Digest != "" && a.Digest == b.Digest && a.Runtime == b.Runtime && a.Data == b.Data && a.Manifest.Version == b.Manifest.Version
+	return a.Digest+a.Stamp != "" && a.Digest == b.Digest && a.Stamp == b.Stamp && a.Runtime == b.Runtime && a.Data == b.Data && a.Manifest.Version == b.Manifest.Version
 }
 
 func wanted(images []load.Image, id manifest.ID) bool {

@@ -26,69 +26,76 @@ type Aside struct {
 
 // Aside lists the plugins of g that do not run: those that are not for this application
 // as it is now (its version, extension points and platform), optional ones that did not
-// start in this process, those that somebody disabled ([ErrDisabled]), and those that need
-// them. They stay installed. An update chooses
+// start in this process, those that somebody disabled ([ErrDisabled]), development
+// overrides that cannot ([*OverrideError]), those that an override does not serve
+// ([*UnmetError]), and those that need one of them. They stay installed. An update chooses
 // versions that fit; another release of one that did not start is tried, and the same one
 // when the application starts again.
-func (u *Updater) Aside(g *install.Generation) []Aside {
-	out := u.failedOf(g)
-	for _, id := range g.Disabled {
-		if r, ok := g.Find(id); ok && !isAside(out, id) {
-			out = append(out, Aside{id, r.Manifest.Version, fmt.Errorf("%s %s: %w", id, r.Manifest.Version, ErrDisabled)})
-		}
-	}
-	for _, err := range g.Lock.Check(u.Host, g.Lock.Requests) {
-		id, v := misfit(err)
-		if id != "" && !slices.ContainsFunc(out, func(a Aside) bool { return a.ID == id }) {
-			out = append(out, Aside{id, v, err})
-		}
-	}
-	for n := -1; n != len(out); { // until nobody else is left alone
-		n = len(out)
-		for i := range g.Lock.Plugins {
-			l := &g.Lock.Plugins[i]
-			if isAside(out, l.ID) {
-				continue
-			}
-			if need, ok := u.alone(&g.Lock, l, out); ok {
-				out = append(out, Aside{l.ID, l.Version, fmt.Errorf("%s %s requires %s, which does not start", l.ID, l.Version, need)})
-			}
-		}
-	}
-	return out
-}
+func (u *Updater) Aside(g *install.Generation) []Aside { return u.look(g).aside }
 
-// failedOf returns the optional plugins that did not start and are the same in g.
-func (u *Updater) failedOf(g *install.Generation) (out []Aside) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, d := range u.degraded {
-		if r, ok := g.Find(d.ID); ok && string(r.Payload) == d.payload {
+// failed returns what did not start, and may be without, and is the same in g.
+func (v *overlay) failed() (out []Aside) {
+	v.u.mu.Lock()
+	defer v.u.mu.Unlock()
+	for _, d := range v.u.degraded {
+		if o := v.find(d.ID); o != nil {
+			if o.stamp == d.payload {
+				out = append(out, d.Aside)
+			}
+		} else if r, ok := v.g.Find(d.ID); ok && string(r.Payload) == d.payload {
 			out = append(out, d.Aside)
 		}
 	}
 	return out
 }
 
-// degraded is an optional plugin that did not start.
+// disabled sets aside what somebody turned off.
+func (v *overlay) disabled() {
+	for _, id := range v.g.Disabled {
+		if r, ok := v.g.Find(id); ok && !isAside(v.aside, id) {
+			v.aside = append(v.aside, Aside{id, r.Manifest.Version, fmt.Errorf("%s %s: %w", id, r.Manifest.Version, ErrDisabled)})
+		}
+	}
+}
+
+// leftAlone sets aside who needs what is set aside.
+func (v *overlay) leftAlone() {
+	for n := -1; n != len(v.aside); { // until nobody else is
+		n = len(v.aside)
+		for i := range v.lock.Plugins {
+			l := &v.lock.Plugins[i]
+			if isAside(v.aside, l.ID) {
+				continue
+			}
+			if need, ok := v.u.alone(v.lock, l, v.aside); ok {
+				v.set(l.ID, fmt.Errorf("%s %s requires %s, which does not start", l.ID, l.Version, need))
+			}
+		}
+	}
+}
+
+// degraded is an optional plugin, or an override, that did not start.
 type degraded struct {
 	Aside
-	payload string // in other bytes it is tried again
+	payload string // digest, or stamp of an override: in other bytes it is tried again
 }
 
 // degrade sets the plugin aside that did not start because of err, if it may be: whoever
 // gave up waiting says nothing about it.
 func (u *Updater) degrade(ctx context.Context, err error) bool {
 	e, ok := errors.AsType[*supervise.StartError](err)
-	if !ok || ctx.Err() != nil || u.Optional == nil || !u.Optional(e.Image.Manifest.ID) {
+	if !ok || ctx.Err() != nil {
 		return false
 	}
-	return u.setAside(e.Image, e)
+	if overrides(e.Image) {
+		return u.setAside(e.Image, &OverrideError{e.Image.Manifest.ID, e.Image.Tree, e})
+	}
+	return u.Optional != nil && u.Optional(e.Image.Manifest.ID) && u.setAside(e.Image, e)
 }
 
 // setAside keeps an image from being started again. It reports whether that is new.
 func (u *Updater) setAside(im load.Image, why error) bool {
-	d := degraded{Aside{im.Manifest.ID, im.Manifest.Version, why}, im.Digest}
+	d := degraded{Aside{im.Manifest.ID, im.Manifest.Version, why}, im.Digest + im.Stamp} // one of them is empty
 	u.mu.Lock()
 	again := slices.ContainsFunc(u.degraded, func(x degraded) bool { return x.payload == d.payload && x.ID == d.ID })
 	if !again { // otherwise it should not have been tried
@@ -114,6 +121,9 @@ func misfit(err error) (manifest.ID, version.Version) {
 	}
 	return "", version.Version{}
 }
+
+// overrides reports whether im is a development override.
+func overrides(im load.Image) bool { return im.Stamp != "" }
 
 func isAside(list []Aside, id manifest.ID) bool {
 	return slices.ContainsFunc(list, func(a Aside) bool { return a.ID == id })

@@ -45,7 +45,7 @@ func (u *Updater) gate(ctx context.Context, g *install.Generation, cause error) 
 // reports whether it did.
 func (u *Updater) crashLoop(ctx context.Context, g *install.Generation) bool {
 	t := u.news(g)
-	if t == nil || t.back == nil || len(t.fresh) == 0 {
+	if t == nil || t.back == nil || len(t.fresh) == 0 || len(g.Overrides) > 0 { // an override may be to blame
 		return false
 	}
 	n, err := u.Dir.UncleanEnds(ctx, g.Number)
@@ -58,10 +58,11 @@ func (u *Updater) crashLoop(ctx context.Context, g *install.Generation) bool {
 }
 
 // blamed returns what did not start, if that says something about its release. Whoever
-// gave up waiting, or found the files changed, says nothing about it.
+// gave up waiting, or found the files changed, says nothing about it, and an override is of
+// no release.
 func blamed(cause error) (*supervise.StartError, bool) {
 	e, ok := errors.AsType[*supervise.StartError](cause)
-	if !ok || errors.Is(cause, context.Canceled) || errors.Is(cause, install.ErrTampered) || errors.Is(cause, install.ErrBroken) {
+	if !ok || overrides(e.Image) || errors.Is(cause, context.Canceled) || errors.Is(cause, install.ErrTampered) || errors.Is(cause, install.ErrBroken) {
 		return nil, false
 	}
 	return e, true
@@ -96,6 +97,9 @@ func (u *Updater) commitBack(ctx context.Context, t *trial, bad []install.Record
 		}
 	}
 	tx.Return(t.back)
+	if err := tx.SetOverrides(tx.Base.Overrides); err != nil { // they were not on trial
+		return nil, err
+	}
 	for _, b := range bad {
 		if l, ok := tx.Base.Lock.Find(b.ID); ok {
 			h := install.Held{ID: b.ID, Version: l.Version, Digest: l.Digest, Why: shorten(r.Why.Error())}

@@ -47,7 +47,7 @@ func (u *Updater) probeImages(tx *install.Tx, p *Plan) ([]load.Image, error) {
 	var out []load.Image
 	for _, im := range u.Images(tx.Staged(p.Lock)) {
 		old, ok := p.base.Find(im.Manifest.ID)
-		if ok && string(old.Payload) == im.Digest && old.Runtime == im.Runtime {
+		if overrides(im) || ok && string(old.Payload) == im.Digest && old.Runtime == im.Runtime {
 			continue
 		}
 		dir, err := tx.Scratch(filepath.Join("probe", im.Manifest.ID.Namespace(), im.Manifest.ID.Name()))

@@ -114,17 +114,20 @@ func (u *Updater) revert(ctx context.Context, base, g *install.Generation, cause
 	return errors.Join(cause, err)
 }
 
-// Images makes what load starts out of what is installed, in start order, without what
-// [Updater.Aside] lists.
-func (u *Updater) Images(g *install.Generation) []load.Image {
-	var out []load.Image
-	aside := u.Aside(g)
-	for _, r := range g.Records {
-		if !isAside(aside, r.ID) {
-			out = append(out, u.image(r))
-		}
+// Images makes what load starts out of what is installed and of development overrides, in
+// start order, without what [Updater.Aside] lists.
+func (u *Updater) Images(g *install.Generation) []load.Image { return u.look(g).images() }
+
+// devImage is the image of an override. It has the data of the installed plugin if both
+// have the same state.version, otherwise a folder of its own.
+func (u *Updater) devImage(g *install.Generation, o *Override) load.Image {
+	im := load.Image{Manifest: o.Manifest, Runtime: o.Runtime, Tree: o.Dir, Stamp: o.stamp}
+	if r, ok := g.Find(o.ID); ok && r.Manifest.State.Version == o.Manifest.State.Version {
+		im.Data, im.MakeData = u.Dir.DataPath(r), func(ctx context.Context) error { return u.Dir.MakeData(ctx, r) }
+		return im
 	}
-	return out
+	im.Data, im.MakeData = u.Dir.DevDataPath(o.ID), func(context.Context) error { return u.Dir.MakeDevData(o.ID) }
+	return im
 }
 
 func (u *Updater) image(r install.Record) load.Image {

@@ -76,10 +76,10 @@ func (u *Updater) news(g *install.Generation) *trial {
 // fresh lists what g starts and back does not, in start order.
 func fresh(g, back *install.Generation) (out []install.Record) {
 	for _, r := range g.Records {
-		if slices.Contains(g.Disabled, r.ID) {
+		if !starts(g, r.ID) {
 			continue
 		}
-		if back != nil && !slices.Contains(back.Disabled, r.ID) {
+		if back != nil && starts(back, r.ID) {
 			now, _ := g.Lock.Find(r.ID)
 			before, _ := back.Lock.Find(r.ID)
 			if was, ok := back.Find(r.ID); ok && was.Payload == r.Payload && was.Runtime == r.Runtime && now.Digest == before.Digest {
@@ -89,6 +89,12 @@ func fresh(g, back *install.Generation) (out []install.Record) {
 		out = append(out, r)
 	}
 	return out
+}
+
+// starts reports whether g starts the installed plugin of id.
+func starts(g *install.Generation, id manifest.ID) bool {
+	_, overridden := g.Override(id)
+	return !overridden && !slices.Contains(g.Disabled, id)
 }
 
 // putOnTrial is called before g runs. Its result goes to [Updater.onTrial] when it does,

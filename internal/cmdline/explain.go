@@ -75,6 +75,7 @@ var rules = []rule{
 	{resolve.ErrBudget, "E0209", "ask for fewer plugins at a time, or for exact versions"},
 	{update.ErrNotInstalled, "E0301", "%s list"},
 	{update.ErrStale, "E0304", "run the command again"},
+	{update.ErrOverrideFolder, "E0312", "name a folder with a plugin.yaml and the files that it names"},
 	{install.ErrNoGeneration, "E0303", "%s history"},
 	{install.ErrNotPrivate, "E0308", "take write permission from others (chmod go-w), or name another folder with --dir"},
 	{update.ErrHeld, "E0307", "mend what kept it from starting, then run the command with --retry"},
@@ -139,6 +140,9 @@ func Explain(program string, err error) *Error {
 func fill(hint, program string) string { return strings.ReplaceAll(hint, "%s", program) }
 
 func explainType(program string, err error) *Error {
+	if e := explainOverride(program, err); e != nil {
+		return e
+	}
 	if c, ok := errors.AsType[*resolve.Failure](err); ok {
 		return conflict(program, c, err)
 	}
@@ -190,6 +194,33 @@ func conflict(program string, c *resolve.Failure, err error) *Error {
 		return &Error{"E0213", info, err}
 	}
 	return &Error{"E0202", info, err}
+}
+
+// explainOverride explains what is about development overrides.
+func explainOverride(program string, err error) *Error {
+	if e, ok := errors.AsType[*update.OverriddenError](err); ok {
+		hint := "unset CI, if this is no continuous integration"
+		switch {
+		case len(e.Are) == 0 && e.Do != "CI":
+			hint = "run the command without " + e.Do
+		case len(e.Are) > 0:
+			hint = fmt.Sprintf("%s uninstall %s", program, e.Are[0].ID)
+		}
+		return &Error{"E0311", hint, err}
+	}
+	e, ok := errors.AsType[*update.OverrideError](err)
+	if !ok {
+		return nil
+	}
+	end := fmt.Sprintf("%s uninstall %s", program, e.ID)
+	if unmet, ok := errors.AsType[*update.UnmetError](err); ok {
+		want := resolve.Wish{ID: unmet.Need.ID, Range: unmet.Need.Range}
+		return &Error{"E0313", fmt.Sprintf("%s install %s", program, quote(want.String())), err}
+	}
+	if errors.Is(err, update.ErrOverrideFolder) || errors.Is(err, publish.ErrNoManifest) || is[manifest.Errors](err) {
+		return &Error{"E0312", "mend the folder, or take the override away: " + end, err}
+	}
+	return &Error{"E0313", "mend the plugin, or take the override away: " + end, err}
 }
 
 // explainLock explains what a check of a lock finds. The classes are tried in order: a

@@ -53,15 +53,11 @@ func callCommand(flags *hostFlags) *cobra.Command {
 }
 
 func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method string, req []byte) (any, error) {
-	g, err := h.Installed()
+	callee, err := calleeOf(h, id)
 	if err != nil {
 		return nil, err
 	}
-	r, ok := g.Find(id)
-	if !ok {
-		return nil, cmdline.New("E0301", "plugstead install "+string(id), "%s is not installed", id)
-	}
-	m, err := relay(r.Manifest, method)
+	m, err := relay(callee, method)
 	if err != nil {
 		return nil, usage(c, "%w", err)
 	}
@@ -70,6 +66,9 @@ func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method string, re
 	}
 	p := h.Plugin(id)
 	if p == nil {
+		if _, err := calleeOf(h, id); err != nil {
+			return nil, err
+		}
 		return nil, cmdline.New("E0702", "look at what the plugin wrote above", "%s is not running", id)
 	}
 	out := contract.Raw{}
@@ -81,6 +80,29 @@ func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method string, re
 		return nil, fmt.Errorf("answer of %s: %w", id, err)
 	}
 	return v, nil
+}
+
+// calleeOf returns what is known of a plugin that is installed or overridden.
+func calleeOf(h *plugstead.Host, id manifest.ID) (*manifest.Manifest, error) {
+	g, err := h.Installed()
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.Overrides()
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range list {
+		if o.ID == id && o.Err != nil {
+			return nil, o.Err
+		} else if o.ID == id {
+			return o.Manifest, nil
+		}
+	}
+	if r, ok := g.Find(id); ok {
+		return r.Manifest, nil
+	}
+	return nil, cmdline.New("E0301", "plugstead install "+string(id), "%s is not installed", id)
 }
 
 // startHint says what helps a plugin that did not start.
