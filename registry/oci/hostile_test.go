@@ -2,7 +2,6 @@ package oci_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,34 +20,6 @@ import (
 	"github.com/plugstead/plugstead/store/mem"
 	"github.com/plugstead/plugstead/verify"
 )
-
-// cacheOf returns the document in the cache.
-func cacheOf(t *testing.T, g *ocitest.Registry) string {
-	t.Helper()
-	_, raw := g.At(repo, oci.TagIndex)
-	var x struct{ Layers []artifact.Descriptor }
-	if err := json.Unmarshal(raw, &x); err != nil || len(x.Layers) != 1 {
-		t.Fatalf("%s: %v", raw, err)
-	}
-	return string(g.Blob(repo, x.Layers[0].Digest))
-}
-
-// plant writes a cache.
-func plant(g *ocitest.Registry, document string) {
-	g.Put(repo, []byte(document))
-	g.Tag(repo, oci.TagIndex, artifact.MediaManifest, cacheManifest(artifact.Describe(oci.MediaDocument, []byte(document))))
-}
-
-func cacheManifest(layers ...artifact.Descriptor) []byte {
-	b, err := json.Marshal(map[string]any{
-		"schemaVersion": 2, "mediaType": artifact.MediaManifest, "artifactType": oci.TypeIndex,
-		"config": artifact.Describe(artifact.MediaEmpty, []byte("{}")), "layers": layers,
-	})
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
 
 // TestBadCaches are as if they were not there.
 func TestBadCaches(t *testing.T) {
@@ -92,7 +63,7 @@ func TestBadCaches(t *testing.T) {
 		"no digest of release": document(strings.Replace(good, `"digest":"sha256:`, `"digest":"md5:`, 1)),
 	} {
 		do()
-		if got, asked := document2(t, g); got != want || len(asked) < 7 {
+		if got, asked := again(t, g); got != want || len(asked) < 7 {
 			t.Errorf("%s: after %d requests\n%s", name, len(asked), got)
 		}
 	}
@@ -104,15 +75,10 @@ func TestBadCaches(t *testing.T) {
 			}
 			return mine
 		}
-		if got, _ := document2(t, g); got != want {
+		if got, _ := again(t, g); got != want {
 			t.Errorf("%s:\n%s", name, got)
 		}
 	}
-}
-
-func document2(t *testing.T, g *ocitest.Registry) (string, []string) {
-	t.Helper()
-	return document(t, g, open(t, g))
 }
 
 // TestCacheIsNoStateOfReleases plants what only a registry may say.
