@@ -281,7 +281,7 @@ func TestOverrideFails(t *testing.T) {
 	}
 	bad = false
 	w.publish("acme/x", "1.0.0")
-	if g = w.change(wish(t, "acme/x")); names(set) != "acme/b 1.0.0, acme/x 1.0.0" {
+	if w.change(wish(t, "acme/x")); names(set) != "acme/b 1.0.0, acme/x 1.0.0" {
 		t.Errorf("the same bytes are tried again: running %s", names(set))
 	}
 	rewrite(t, dir, "m.wasm", "\x00asm mended")
