@@ -1,14 +1,10 @@
 package ocitest
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -21,21 +17,18 @@ const (
 	Password = "joe's secret"
 )
 
-// Registry is a plain registry. Set its fields before the first request, or in between with
-// nobody asking.
+// Registry is a plain registry. Its fields are set before the first request, or by Set.
 type Registry struct {
-	Page      int  // tags in a page at most; 0: all
-	Bearer    bool // everybody needs a token, and gets one for reading
-	Private   bool // with Bearer: only User gets one
-	Basic     bool // User needs no token
-	Immutable bool // a tag is bound once
-	// First answers a request and reports that, or leaves it to the registry. It may be nil.
-	First func(w http.ResponseWriter, r *http.Request) bool
-
-	URL    string // http address
-	server *httptest.Server
+	Page      int    // tags in a page at most; 0: all
+	Bearer    bool   // everybody needs a token, and gets one for reading
+	Private   bool   // with Bearer: only User gets one
+	Basic     bool   // User needs no token
+	Immutable bool   // a tag is bound once
+	URL       string // http address
+	server    *httptest.Server
 
 	mu    sync.Mutex
+	first func(w http.ResponseWriter, r *http.Request) bool
 	log   []string // METHOD path
 	repos map[string]*repository
 }
@@ -74,6 +67,19 @@ func (g *Registry) Close() { g.server.Close() }
 
 // Name returns the name of the registry as a source.
 func (g *Registry) Name() string { return "oci://" + strings.TrimPrefix(g.URL, "http://") }
+
+// Set calls f, which may change the fields, while no request is answered.
+func (g *Registry) Set(f func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f()
+}
+
+// Answer has f answer a request first and report that, or leave it to the registry. It may be
+// nil.
+func (g *Registry) Answer(f func(w http.ResponseWriter, r *http.Request) bool) {
+	g.Set(func() { g.first = f })
+}
 
 // Requests returns what was asked for since the last call, sorted, without the API itself.
 func (g *Registry) Requests() []string {
@@ -148,7 +154,10 @@ func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.token(w, r)
 		return
 	}
-	if g.First != nil && g.First(w, r) {
+	g.mu.Lock()
+	first := g.first
+	g.mu.Unlock()
+	if first != nil && first(w, r) {
 		return
 	}
 	path, ok := strings.CutPrefix(r.URL.Path, "/v2/")
@@ -187,125 +196,4 @@ func fail(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"errors":[{"code":%q,"message":"plain registry: %s"}]}`, code, strings.ToLower(code))
-}
-
-func (g *Registry) list(w http.ResponseWriter, r *http.Request, name string) {
-	repo := g.repos[name]
-	if repo == nil {
-		fail(w, http.StatusNotFound, "NAME_UNKNOWN")
-		return
-	}
-	tags := slices.Sorted(maps.Keys(repo.tags))
-	if last := r.URL.Query().Get("last"); last != "" {
-		tags = slices.DeleteFunc(tags, func(t string) bool { return t <= last })
-	}
-	n, err := strconv.Atoi(r.URL.Query().Get("n"))
-	if err != nil || g.Page > 0 {
-		n = g.Page
-	}
-	if n > 0 && n < len(tags) {
-		tags = tags[:n]
-		w.Header().Set("Link", fmt.Sprintf(`</v2/%s/tags/list?last=%s&n=%d>; rel="next"`, name, tags[n-1], n))
-	}
-	json.NewEncoder(w).Encode(map[string]any{"name": name, "tags": tags})
-}
-
-func (g *Registry) manifest(w http.ResponseWriter, r *http.Request, name, ref string) {
-	if r.Method == http.MethodPut {
-		g.putManifest(w, r, name, ref)
-		return
-	}
-	repo := g.repos[name]
-	if repo == nil {
-		fail(w, http.StatusNotFound, "NAME_UNKNOWN")
-		return
-	}
-	digest := ref
-	if !strings.Contains(ref, ":") {
-		digest = repo.tags[ref]
-	}
-	m, ok := repo.manifests[digest]
-	if !ok {
-		fail(w, http.StatusNotFound, "MANIFEST_UNKNOWN")
-		return
-	}
-	w.Header().Set("Content-Type", m.media)
-	w.Header().Set("Docker-Content-Digest", digest)
-	w.Header().Set("Content-Length", strconv.Itoa(len(m.raw)))
-	if r.Method == http.MethodGet {
-		w.Write(m.raw)
-	}
-}
-
-func (g *Registry) putManifest(w http.ResponseWriter, r *http.Request, name, ref string) {
-	raw, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
-	}
-	repo := g.repo(name)
-	if missing := repo.missing(raw); missing != "" {
-		fail(w, http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN")
-		return
-	}
-	d := string(artifact.DigestOf(raw))
-	if strings.Contains(ref, ":") && ref != d {
-		fail(w, http.StatusBadRequest, "DIGEST_INVALID")
-		return
-	}
-	if !strings.Contains(ref, ":") {
-		if g.Immutable && repo.tags[ref] != "" {
-			fail(w, http.StatusConflict, "TAG_IMMUTABLE")
-			return
-		}
-		repo.tags[ref] = d
-	}
-	repo.manifests[d] = stored{r.Header.Get("Content-Type"), raw}
-	w.Header().Set("Docker-Content-Digest", d)
-	w.WriteHeader(http.StatusCreated)
-}
-
-// missing returns a child of a manifest that was not pushed.
-func (p *repository) missing(raw []byte) string {
-	var x struct {
-		Config            artifact.Descriptor
-		Layers, Manifests []artifact.Descriptor
-	}
-	if err := json.Unmarshal(raw, &x); err != nil {
-		return err.Error()
-	}
-	for _, d := range x.Manifests {
-		if _, ok := p.manifests[string(d.Digest)]; !ok {
-			return string(d.Digest)
-		}
-	}
-	for _, d := range append(x.Layers, x.Config) {
-		if _, ok := p.blobs[string(d.Digest)]; !ok && d.Digest != "" {
-			return string(d.Digest)
-		}
-	}
-	return ""
-}
-
-func (g *Registry) blob(w http.ResponseWriter, r *http.Request, name, ref string) {
-	repo := g.repo(name)
-	switch r.Method {
-	case http.MethodPost:
-		w.Header().Set("Location", "/v2/"+name+"/blobs/uploads/1?state=x")
-		w.WriteHeader(http.StatusAccepted)
-	case http.MethodPut:
-		b, err := io.ReadAll(r.Body)
-		if d := r.URL.Query().Get("digest"); err != nil || d != string(artifact.DigestOf(b)) {
-			fail(w, http.StatusBadRequest, "DIGEST_INVALID")
-			return
-		}
-		repo.blobs[string(artifact.DigestOf(b))] = b
-		w.WriteHeader(http.StatusCreated)
-	default:
-		b, ok := repo.blobs[ref]
-		if !ok {
-			fail(w, http.StatusNotFound, "BLOB_UNKNOWN")
-			return
-		}
-		http.ServeContent(w, r, "", zero, strings.NewReader(string(b)))
-	}
 }

@@ -64,11 +64,11 @@ func TestTagsOfAPlace(t *testing.T) {
 		"the same tag again": {200, `{"tags":["a","a"]}`, nil},
 	} {
 		g := ocitest.New(t)
-		g.First = func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Answer(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.WriteHeader(c.status)
 			io.WriteString(w, c.body)
 			return true
-		}
+		})
 		got, err := repository(t, g, "a/b").Tags(t.Context())
 		if !errors.Is(err, c.want) || c.want == nil && err != nil || len(got) > 1 {
 			t.Errorf("%s: %q, %v", name, got, err)
@@ -110,12 +110,12 @@ func TestDigestsOfARegistry(t *testing.T) {
 		"": {}, "sha512:" + strings.Repeat("a", 128): {}, "nonsense": {},
 		string(artifact.DigestOf([]byte("{}"))): {}, string(artifact.DigestOf(nil)): {manifest: artifact.ErrDigest},
 	} {
-		g.First = func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Answer(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Docker-Content-Digest", said)
 			w.Header().Set("Content-Type", artifact.MediaIndex+"; charset=utf-8")
 			io.WriteString(w, "{}")
 			return true
-		}
+		})
 		r := repository(t, g, "a/b")
 		d, _, err := r.Manifest(t.Context(), "t", artifact.MediaIndex, 100)
 		if !errors.Is(err, c.manifest) || err == nil && (d.MediaType != artifact.MediaIndex || d.Digest != artifact.DigestOf([]byte("{}"))) {

@@ -68,13 +68,13 @@ func TestBadCaches(t *testing.T) {
 		}
 	}
 	for name, status := range map[string]int{"not found": 404, "gone": 410, "not acceptable": 406} {
-		g.First = func(w http.ResponseWriter, r *http.Request) bool {
+		g.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 			mine := strings.HasSuffix(r.URL.Path, "/_index")
 			if mine {
 				w.WriteHeader(status)
 			}
 			return mine
-		}
+		})
 		if got, _ := again(t, g); got != want {
 			t.Errorf("%s:\n%s", name, got)
 		}
@@ -197,14 +197,14 @@ func TestChangedOnTheWay(t *testing.T) {
 	push(t, s, pack(t, "1.0.0")...)
 	g.Untag(repo, oci.TagIndex)
 	d, raw := g.At(repo, "1.0.0")
-	g.First = func(w http.ResponseWriter, r *http.Request) bool {
+	g.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 		mine := strings.HasSuffix(r.URL.Path, "/1.0.0")
 		if mine {
 			w.Header().Set("Docker-Content-Digest", string(d))
 			w.Write(append(raw, '\n'))
 		}
 		return mine
-	}
+	})
 	if _, err := s.Plugin(t.Context(), id); !errors.Is(err, artifact.ErrDigest) {
 		t.Error(err)
 	}
@@ -216,7 +216,7 @@ func TestEndlessLists(t *testing.T) {
 	s := open(t, g)
 	page := func(f func(n int) (tags string, next string)) {
 		n := 0
-		g.First = func(w http.ResponseWriter, r *http.Request) bool {
+		g.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.HasSuffix(r.URL.Path, "/tags/list") {
 				return false
 			}
@@ -227,7 +227,7 @@ func TestEndlessLists(t *testing.T) {
 			}
 			io.WriteString(w, `{"tags":[`+tags+`]}`)
 			return true
-		}
+		})
 	}
 	many := func(n, of int) string {
 		var b strings.Builder
@@ -269,7 +269,7 @@ func TestLinksStayHere(t *testing.T) {
 	list := pack(t, "1.0.0", "1.1.0")
 	push(t, s, list...)
 	elsewhere := ocitest.New(t)
-	g.First = func(w http.ResponseWriter, r *http.Request) bool {
+	g.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 		first := strings.HasSuffix(r.URL.Path, "/tags/list") && r.URL.Query().Get("last") == ""
 		if first {
 			w.Header().Add("Link", "<"+elsewhere.URL+`/v2/x>; rel="prev"`)
@@ -277,7 +277,7 @@ func TestLinksStayHere(t *testing.T) {
 			io.WriteString(w, `{"tags":["1.0.0"]}`)
 		}
 		return first
-	}
+	})
 	if got, _ := document(t, g, s); got != folder(t, list...) {
 		t.Errorf("got\n%s", got)
 	}

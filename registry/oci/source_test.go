@@ -159,14 +159,14 @@ func TestVanishing(t *testing.T) {
 	list := pack(t, "1.0.0", "1.1.0")
 	push(t, s, list...)
 	g.Untag(repo, oci.TagIndex)
-	g.First = func(w http.ResponseWriter, r *http.Request) bool {
+	g.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 		gone := strings.HasSuffix(r.URL.Path, "/manifests/1.1.0")
 		if gone {
 			w.WriteHeader(http.StatusNotFound)
 			fmt.Fprint(w, `{"errors":[{"code":"MANIFEST_UNKNOWN"}]}`)
 		}
 		return gone
-	}
+	})
 	if got, _ := document(t, g, s); got != folder(t, list[0]) {
 		t.Errorf("got\n%s", got)
 	}
@@ -182,14 +182,14 @@ func TestUnknown(t *testing.T) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	g.First = func(w http.ResponseWriter, r *http.Request) bool { http.NotFound(w, r); return true }
+	g.Answer(func(w http.ResponseWriter, r *http.Request) bool { http.NotFound(w, r); return true })
 	if _, err := s.Plugin(t.Context(), "acme/b"); errors.Is(err, index.ErrNotFound) || !errors.Is(err, client.ErrProtocol) {
 		t.Errorf("not a registry at all: %v", err)
 	}
-	g.First = func(w http.ResponseWriter, r *http.Request) bool {
+	g.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
-	}
+	})
 	if _, err := s.Plugin(t.Context(), "acme/b"); errors.Is(err, index.ErrNotFound) || !errors.Is(err, client.ErrUnreachable) {
 		t.Errorf("a registry that is down: %v", err)
 	}
@@ -213,9 +213,9 @@ func TestForbidden(t *testing.T) {
 	if _, err := open(t, g).Plugin(t.Context(), id); errors.Is(err, index.ErrNotFound) || !errors.Is(err, client.ErrLogin) || !strings.Contains(err.Error(), "DENIED") {
 		t.Errorf("no token: %v", err)
 	}
-	g.Bearer = false
+	g.Set(func() { g.Bearer = false })
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
-		g.First = func(w http.ResponseWriter, r *http.Request) bool { w.WriteHeader(status); return true }
+		g.Answer(func(w http.ResponseWriter, r *http.Request) bool { w.WriteHeader(status); return true })
 		if _, err := open(t, g).Plugin(t.Context(), id); errors.Is(err, index.ErrNotFound) || !errors.Is(err, client.ErrLogin) {
 			t.Errorf("%d: %v", status, err)
 		}
@@ -248,7 +248,7 @@ func TestManyReaders(t *testing.T) {
 	g := ocitest.New(t)
 	s := open(t, g)
 	push(t, s, pack(t, "1.0.0")...)
-	g.Bearer = true
+	g.Set(func() { g.Bearer = true })
 	g.Requests()
 	done := make(chan error)
 	for range 16 {

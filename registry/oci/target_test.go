@@ -62,9 +62,9 @@ func TestVersionsStay(t *testing.T) {
 		if d, _ := g.At(repo, "1.0.0"); !errors.Is(err, registry.ErrBound) || d != first.Digest {
 			t.Errorf("%v; the tag names %s", err, d.Short())
 		}
-		g.First = func(w http.ResponseWriter, r *http.Request) bool {
+		g.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 			return r.Method == http.MethodHead && strings.HasSuffix(r.URL.Path, "/1.0.0")
-		}
+		})
 	}
 	if err := target(t, s, id).Tag(t.Context(), "acme/other", "1.0.0", first.Descriptor); err == nil {
 		t.Error("tagged another plugin")
@@ -154,14 +154,14 @@ func TestLostRace(t *testing.T) {
 	push(t, open(t, g), list[0])
 	other := open(t, g)
 	var begun atomic.Bool
-	g.First = func(_ http.ResponseWriter, r *http.Request) bool {
+	g.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/_index") && begun.CompareAndSwap(false, true) {
 			if err := publish.Push(t.Context(), target(t, other, id), list[2], publish.Options{}); err != nil {
 				t.Error(err)
 			}
 		}
 		return false
-	}
+	})
 	push(t, open(t, g), list[1])
 	if doc := cacheOf(t, g); strings.Contains(doc, "1.2.0") {
 		t.Fatalf("the other did not lose: %s", doc)
@@ -206,13 +206,13 @@ func TestSlowList(t *testing.T) {
 	list := pack(t, "1.0.0", "1.1.0")
 	push(t, s, list[0])
 	for _, body := range []string{`{"tags":["1.0.0","_index"]}`, `{"tags":null}`} {
-		g.First = func(w http.ResponseWriter, r *http.Request) bool {
+		g.Answer(func(w http.ResponseWriter, r *http.Request) bool {
 			mine := strings.HasSuffix(r.URL.Path, "/tags/list")
 			if mine {
 				w.Write([]byte(body))
 			}
 			return mine
-		}
+		})
 		push(t, s, list[1])
 		if doc := cacheOf(t, g); !strings.Contains(doc, `"version":"1.1.0"`) {
 			t.Errorf("%s: the cache is\n%s", body, doc)
@@ -236,7 +236,7 @@ func TestHas(t *testing.T) {
 			t.Errorf("%s: %t, %v", c.tag, got, err)
 		}
 	}
-	g.First = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return true }
+	g.Answer(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return true })
 	if _, err := to.Has(t.Context(), "1.0.0", p.Digest); !errors.Is(err, client.ErrLogin) {
 		t.Error(err)
 	}
@@ -247,14 +247,14 @@ func TestOrderOfAPush(t *testing.T) {
 	g := ocitest.New(t)
 	var order []string
 	var mu sync.Mutex
-	g.First = func(_ http.ResponseWriter, r *http.Request) bool {
+	g.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
 		if _, ref, ok := strings.Cut(r.URL.Path, "/manifests/"); ok && r.Method == http.MethodPut && !strings.Contains(ref, ":") {
 			mu.Lock()
 			defer mu.Unlock()
 			order = append(order, ref)
 		}
 		return false
-	}
+	})
 	push(t, open(t, g), pack(t, "1.0.0")...)
 	if !slices.Equal(order, []string{"1.0.0", "_index"}) {
 		t.Errorf("%q", order)
