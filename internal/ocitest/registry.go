@@ -17,7 +17,7 @@ const (
 	Password = "joe's secret"
 )
 
-// Registry is a plain registry. Its fields are set before the first request, or by Set.
+// Registry is a plain registry. Its fields are changed with Set.
 type Registry struct {
 	Page      int    // tags in a page at most; 0: all
 	Bearer    bool   // everybody needs a token, and gets one for reading

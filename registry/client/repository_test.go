@@ -31,7 +31,7 @@ func TestTags(t *testing.T) {
 		g.Tag("a/b", tag, artifact.MediaManifest, []byte(`{}`))
 	}
 	for _, page := range []int{0, 1, 2, 3, 5, 6, 7} {
-		g.Page = page
+		g.Set(func() { g.Page = page })
 		r := repository(t, g, "a/b")
 		if got, err := r.Tags(t.Context()); err != nil || !slices.Equal(got, want) {
 			t.Errorf("pages of %d: %q, %v", page, got, err)

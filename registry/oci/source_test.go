@@ -25,7 +25,7 @@ func TestSameAsAFolder(t *testing.T) {
 	want := folder(t, list...)
 	for _, page := range []int{0, 1, 2, 100} {
 		g := ocitest.New(t)
-		g.Page = page
+		g.Set(func() { g.Page = page })
 		s := open(t, g)
 		push(t, s, list[:3]...)
 		_, part := g.At(repo, oci.TagIndex)
@@ -209,7 +209,7 @@ func TestNoSearch(t *testing.T) {
 // TestForbidden gives no answer as to whether a plugin is there.
 func TestForbidden(t *testing.T) {
 	g := ocitest.New(t)
-	g.Bearer, g.Private = true, true
+	g.Set(func() { g.Bearer, g.Private = true, true })
 	if _, err := open(t, g).Plugin(t.Context(), id); errors.Is(err, index.ErrNotFound) || !errors.Is(err, client.ErrLogin) || !strings.Contains(err.Error(), "DENIED") {
 		t.Errorf("no token: %v", err)
 	}

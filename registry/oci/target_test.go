@@ -175,7 +175,7 @@ func TestLostRace(t *testing.T) {
 // is published.
 func TestImmutableTags(t *testing.T) {
 	g := ocitest.New(t)
-	g.Immutable = true
+	g.Set(func() { g.Immutable = true })
 	s := open(t, g)
 	list := pack(t, "1.0.0", "1.1.0")
 	push(t, s, list[0])

@@ -19,8 +19,7 @@ var plains sync.Map
 func plainRegistry(ts *testscript.TestScript, _ bool, args []string) {
 	g := ocitest.Start()
 	ts.Defer(g.Close)
-	g.Page = 2
-	g.Bearer, g.Private = true, len(args) > 0
+	g.Set(func() { g.Page = 2; g.Bearer, g.Private = true, len(args) > 0 })
 	ts.Setenv("PLAIN", g.Name())
 	ts.Setenv("PLAIN_HOST", strings.TrimPrefix(g.Name(), "oci://"))
 	plains.Store(g.Name(), g)
