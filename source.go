@@ -1,6 +1,7 @@
 package plugstead
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -11,18 +12,24 @@ import (
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/registry/dropin"
 	"github.com/plugstead/plugstead/registry/oci"
 	"github.com/plugstead/plugstead/registry/static"
+	"github.com/plugstead/plugstead/store/disk"
 )
 
 // OpenSource opens a source of plugins by its name: the http or https address of a registry
-// or of a file server with a static tree; oci://HOST/PREFIX, for any OCI registry; or the path, or the file:// address, of a static
-// tree, of a bundle, or of a folder of packed plugins. An empty text is no source and no
-// error; for an address that no source can have the error wraps client.ErrAddress or
-// oci.ErrName. There is nothing to close.
+// or of a file server with a static tree; oci://HOST/PREFIX, for any OCI registry; or the
+// path, or the file:// address, of a static tree, of a bundle, of a folder of packed plugins,
+// or of a drop-in folder; "dropin:PATH" is a drop-in folder although it may be empty. An empty
+// text is no source and no error; for an address that no source can have the error wraps
+// client.ErrAddress or oci.ErrName. There is nothing to close.
 func OpenSource(s string) (fetch.Source, error) {
 	if s == "" {
 		return nil, nil
+	}
+	if dir, ok := strings.CutPrefix(s, dropin.Prefix); ok {
+		return dropin.Open(dir, dropin.Options{})
 	}
 	path, ok, err := filePath(s)
 	if err != nil {
@@ -77,7 +84,14 @@ func openLocal(path string) (fetch.Source, error) {
 	if static.Is(path) {
 		return static.Open(path)
 	}
-	return fetch.OpenFolder(path)
+	f, err := fetch.OpenFolder(path)
+	if errors.Is(err, disk.ErrNotLayout) && dropin.Is(path) {
+		return dropin.Open(path, dropin.Options{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // filePath returns the path that a file:// address names. ok is false for another text.

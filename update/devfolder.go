@@ -1,11 +1,8 @@
 package update
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,13 +11,11 @@ import (
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/install"
+	"github.com/plugstead/plugstead/internal/filestamp"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
 	"github.com/plugstead/plugstead/resolve"
 )
-
-// maxDevFiles is how many files of the folder of an override are looked at.
-const maxDevFiles = 20_000
 
 // Override is a development override as it is now.
 type Override struct {
@@ -124,29 +119,9 @@ func stampOf(root *os.Root, names []string) (string, error) {
 			return "", fmt.Errorf("%w: %s: %w", ErrOverrideFolder, name, err)
 		}
 	}
-	h, count := sha256.New(), 0
-	for _, name := range names {
-		err := fs.WalkDir(root.FS(), name, func(path string, e fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				fmt.Fprintf(h, "%q gone\n", path) // pack refuses that, a start may do without
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if count++; count > maxDevFiles {
-				return fmt.Errorf("more than %d files", maxDevFiles)
-			}
-			st, err := e.Info()
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(h, "%q %v %d %d\n", path, st.Mode(), st.Size(), st.ModTime().UnixNano())
-			return nil
-		})
-		if err != nil {
-			return "", fmt.Errorf("%w: %w", ErrOverrideFolder, err)
-		}
+	s, err := filestamp.Of(root.FS(), names...)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrOverrideFolder, err)
 	}
-	return "path:" + hex.EncodeToString(h.Sum(nil)), nil
+	return PathPrefix + s.Sum, nil
 }
