@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/load/inproc"
 	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/registry/dropin"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/supervise"
 	"github.com/plugstead/plugstead/update"
@@ -91,6 +93,7 @@ type Options struct {
 type Events struct {
 	Update    update.Events
 	Supervise supervise.Events
+	Folder    func(FolderEvent) // what [Host.WatchFolder] did, and what it could not
 }
 
 // Host is an application with its plugins. Its methods allow concurrent calls.
@@ -101,6 +104,10 @@ type Host struct {
 	set *supervise.Set
 	up  *update.Updater
 	on  atomic.Bool // Start succeeded
+
+	mu      sync.Mutex
+	dropins map[string]*dropin.Folder // by identity
+	watched []*dropin.Folder
 }
 
 // running is what a change swaps: nothing before Start.
@@ -165,6 +172,7 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 	h.up = &update.Updater{
 		Sources: o.Sources, Index: fetch.IndexOptions{Cache: cmp.Or(o.Cache, DefaultCache()), Offline: o.Offline}, Blobs: filepath.Join(h.dir.Store(), "blobs"), Dir: h.dir, Policy: o.Policy,
 		Host: facts, Running: h.running, Optional: o.Optional, Probe: o.Probe, Watch: o.Watch, Events: h.events(),
+		Local: h.local, Reopen: h.reopen,
 	}
 	if len(drivers) > 0 {
 		h.up.Prepare = h.set.Prepare

@@ -41,6 +41,10 @@ type Source interface {
 type Sources struct {
 	Default    Source            // for namespaces that are not in Namespaces; may be nil
 	Namespaces map[string]Source // may be nil
+	// One returns the source of a single plugin that comes from elsewhere than its
+	// namespace, or nil for others; it is asked first. Nil: there is none like that. It
+	// allows concurrent calls.
+	One func(manifest.ID) Source
 }
 
 var (
@@ -50,6 +54,11 @@ var (
 
 // For returns the source of a plugin, or [ErrNoSource].
 func (s Sources) For(id manifest.ID) (Source, error) {
+	if s.One != nil {
+		if src := s.One(id); src != nil {
+			return src, nil
+		}
+	}
 	src := s.Namespaces[id.Namespace()]
 	if src == nil {
 		src = s.Default
@@ -75,7 +84,9 @@ func (s Sources) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, err
 
 // narrow returns p without the providers that no source is for.
 func (s Sources) narrow(p *index.Plugin) *index.Plugin {
-	foreign := func(id manifest.ID) bool { return s.Default == nil && s.Namespaces[id.Namespace()] == nil }
+	foreign := func(id manifest.ID) bool {
+		return s.Default == nil && s.Namespaces[id.Namespace()] == nil && (s.One == nil || s.One(id) == nil)
+	}
 	if slices.ContainsFunc(p.Providers, foreign) {
 		p = new(*p)
 		p.Providers = slices.DeleteFunc(slices.Clone(p.Providers), foreign)

@@ -142,7 +142,7 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 		}
 	}
 	arrived := arrivals{u: u, tx: tx, verified: map[manifest.ID]verify.Verified{}}
-	fetched, err := fetch.Fetch(ctx, u.Sources, st, wanted, fetch.Options{
+	fetched, err := fetch.Fetch(ctx, u.sources(), st, wanted, fetch.Options{
 		Have: u.Dir.HasTree, Each: arrived.take, Offline: p.Offline || u.Index.Offline, Events: tell.Fetch,
 	})
 	if err != nil {

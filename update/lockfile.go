@@ -68,6 +68,7 @@ func (u *Updater) MergeLock(ctx context.Context, c Change) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	u.locate(&g.Lock)
 	from := join(ours, theirs)
 	p := &Plan{base: g, why: "merge", whole: u.Dir.HasTree, Requests: from.Requests}
 	c.Rules.Downgrade = true // one of two versions is the older one

@@ -50,6 +50,14 @@ type Updater struct {
 	// Running returns the plugins that run, to be swapped by a change. Nil, or
 	// returning nil: a change is one of the folder only.
 	Running func() *supervise.Set
+	// Local returns the source of a plugin that is in a folder of this machine and not
+	// installed, whatever Sources say of it, or nil; see fetch.Sources.One. Nil: there are
+	// none.
+	Local func(manifest.ID) fetch.Source
+	// Reopen returns the source on this machine that a lock names by its identity, or nil if
+	// it is of no such kind: plugins that came from there are looked for there, and stay if
+	// they are gone. Nil: there are none.
+	Reopen func(identity string) fetch.Source
 	// Prepare does the slow work of a first start, compiling for example, before the
 	// switch. It starts nothing. Nil: the first start does it.
 	Prepare func(context.Context, load.Image) error
@@ -78,7 +86,8 @@ type Updater struct {
 	watches  sync.WaitGroup
 	life     context.Context // of the watches; nil: there is none
 	end      context.CancelFunc
-	degraded []degraded // optional plugins that did not start
+	degraded []degraded                   // optional plugins that did not start
+	locals   map[manifest.ID]fetch.Source // of what is installed; nil for what is not from here
 }
 
 func (u *Updater) running() *supervise.Set {
@@ -173,7 +182,7 @@ func (u *Updater) Plan(ctx context.Context, c Change) (*Plan, error) {
 func (u *Updater) openIndex(ctx context.Context, c Change) *fetch.Index {
 	o := u.Index
 	o.Offline = o.Offline || c.Offline
-	return fetch.OpenIndex(ctx, u.Sources, o)
+	return fetch.OpenIndex(ctx, u.sources(), o)
 }
 
 func (u *Updater) plan(ctx context.Context, ix index.Index, c Change) (*Plan, error) {
@@ -181,6 +190,7 @@ func (u *Updater) plan(ctx context.Context, ix index.Index, c Change) (*Plan, er
 	if err != nil {
 		return nil, err
 	}
+	u.locate(&g.Lock)
 	from, err := base(g, c)
 	if err != nil {
 		return nil, err
@@ -277,7 +287,7 @@ func (u *Updater) lock(p *Plan, from *resolve.Lock) error {
 	choices := slices.Clone(p.solution.Choices)
 	slices.SortFunc(choices, func(a, b resolve.Choice) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	for _, c := range choices {
-		src, err := u.Sources.For(c.ID)
+		src, err := u.sources().For(c.ID)
 		if err != nil {
 			return err
 		}

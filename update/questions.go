@@ -56,7 +56,7 @@ func (u *Updater) WhyNot(ctx context.Context, c Change, w resolve.Wish) (*Plan, 
 // WhatIf says what would change if the application had another version. The installed
 // plugins that fit stay.
 func (u *Updater) WhatIf(ctx context.Context, c Change, host version.Version) (*Plan, error) {
-	other := &Updater{Sources: u.Sources, Index: u.Index, Blobs: u.Blobs, Dir: u.Dir, Policy: u.Policy, Host: u.Host, Events: u.Events}
+	other := &Updater{Sources: u.Sources, Index: u.Index, Blobs: u.Blobs, Dir: u.Dir, Policy: u.Policy, Host: u.Host, Events: u.Events, Local: u.Local, Reopen: u.Reopen}
 	other.Host.Version = host
 	return other.Plan(ctx, c)
 }
