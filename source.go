@@ -29,7 +29,7 @@ func OpenSource(s string) (fetch.Source, error) {
 		return nil, nil
 	}
 	if dir, ok := strings.CutPrefix(s, dropin.Prefix); ok {
-		return dropin.Open(dir, dropin.Options{})
+		return openDropin(dir)
 	}
 	path, ok, err := filePath(s)
 	if err != nil {
@@ -86,8 +86,16 @@ func openLocal(path string) (fetch.Source, error) {
 	}
 	f, err := fetch.OpenFolder(path)
 	if errors.Is(err, disk.ErrNotLayout) && dropin.Is(path) {
-		return dropin.Open(path, dropin.Options{})
+		return openDropin(path)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func openDropin(path string) (fetch.Source, error) {
+	f, err := dropin.Open(path, dropin.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package plugstead_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -13,12 +14,45 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/registry/dropin"
 	"github.com/plugstead/plugstead/registry/mirror"
 	"github.com/plugstead/plugstead/registry/oci"
 	"github.com/plugstead/plugstead/registry/static"
 	"github.com/plugstead/plugstead/store/disk"
 	"github.com/plugstead/plugstead/version"
 )
+
+// TestOpenDropin tells drop-in folders from others.
+func TestOpenDropin(t *testing.T) {
+	dir, empty := t.TempDir(), t.TempDir()
+	for name, text := range map[string]string{"a/plugin.yaml": plugintest.YAML("acme/a", "1.0.0"), "a/m.wasm": "\x00asm"} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "dropin:" + filepath.ToSlash(dir)
+	for _, name := range []string{dir, "file://" + filepath.ToSlash(dir), "dropin:" + dir} {
+		if s, err := plugstead.OpenSource(name); err != nil || s.Identity() != want {
+			t.Errorf("%s: %v, %v", name, s, err)
+		}
+	}
+	if s, err := plugstead.OpenSource(empty); !errors.Is(err, disk.ErrNotLayout) || s != nil {
+		t.Errorf("an empty folder: %v, %v", s, err)
+	}
+	if s, err := plugstead.OpenSource("dropin:" + empty); err != nil || s.Identity() != "dropin:"+filepath.ToSlash(empty) {
+		t.Errorf("an empty folder by its name: %v, %v", s, err)
+	}
+	if s, err := plugstead.OpenSource("dropin:" + filepath.Join(empty, "none")); !errors.Is(err, dropin.ErrFolder) || s != nil {
+		t.Errorf("none: %v, %v", s, err)
+	}
+	if _, err := disk.Open(empty); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := plugstead.OpenSource(empty); err != nil || s.Identity() != "folder:"+filepath.ToSlash(empty) {
+		t.Errorf("packed plugins: %v, %v", s, err)
+	}
+}
 
 func TestOpenSource(t *testing.T) {
 	dir := t.TempDir()

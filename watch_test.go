@@ -413,7 +413,7 @@ func TestWatchRetries(t *testing.T) {
 	})
 }
 
-// TestWatchAndOverrides: in continuous integration an override keeps the folder waiting.
+// TestWatchAndOverrides: an override runs in front of what is dropped in.
 func TestWatchAndOverrides(t *testing.T) {
 	inBubble(t, func(w *watching) {
 		if err := w.h.Override(w.t.Context(), devFolder(w.t, "acme/dev", "0.1.0")); err != nil {

@@ -163,6 +163,30 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// TestSourceOfOne: a single plugin may come from elsewhere than its namespace, and then it
+// does for every question.
+func TestSourceOfOne(t *testing.T) {
+	here, there := emptyFolder(t), emptyFolder(t)
+	s := fetch.Sources{Default: there, Namespaces: map[string]fetch.Source{"acme": there}, One: func(id manifest.ID) fetch.Source {
+		if id == "acme/a" {
+			return here
+		}
+		return nil
+	}}
+	for id, want := range map[manifest.ID]fetch.Source{"acme/a": here, "acme/b": there, "other/a": there} {
+		if got, err := s.For(id); err != nil || got != want {
+			t.Errorf("%s: %v, %v", id, got, err)
+		}
+	}
+	s.Default, s.Namespaces = nil, nil
+	if _, err := s.For("acme/b"); !errors.Is(err, fetch.ErrNoSource) {
+		t.Errorf("got %v", err)
+	}
+	if got, err := s.For("acme/a"); err != nil || got != here {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // TestSourcesOfProviders: a registry may name providers that nobody has a source for. They
 // would stop a search for a solution that does without them.
 func TestSourcesOfProviders(t *testing.T) {

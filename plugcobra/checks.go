@@ -16,6 +16,7 @@ import (
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/internal/diskspace"
 	"github.com/plugstead/plugstead/internal/private"
+	"github.com/plugstead/plugstead/registry/dropin"
 	"github.com/plugstead/plugstead/update"
 )
 
@@ -242,7 +243,7 @@ func (x *exam) ask(name string, bad status, s fetch.Source) {
 	far, remote := s.(fetch.Remote)
 	switch {
 	case !remote:
-		x.add(name, statusOK, "", "%s", s.Identity())
+		x.here(name, s)
 		return
 	case x.offline:
 		x.add(name, statusSkip, "", "%s is not asked", s.Identity())
@@ -257,6 +258,26 @@ func (x *exam) ask(name string, bad status, s fetch.Source) {
 	}
 	x.add(name, statusOK, "", "%s answers in %s", s.Identity(), time.Since(begin).Round(time.Millisecond))
 	x.clock(ctx, s)
+}
+
+// here looks at a source on this machine. Of a drop-in folder every entry is looked at.
+func (x *exam) here(name string, s fetch.Source) {
+	f, ok := s.(*dropin.Folder)
+	if !ok {
+		x.add(name, statusOK, "", "%s", s.Identity())
+		return
+	}
+	found, err := f.Scan(x.ctx)
+	if err != nil {
+		x.explain(name, statusFail, err)
+		return
+	}
+	x.add(name, statusOK, "", "%s", s.Identity())
+	for _, e := range found.Entries {
+		if e.Err != nil {
+			x.explain(name, statusWarn, e.Err)
+		}
+	}
 }
 
 // clock compares this clock with that of a source, if that has one. What is signed or

@@ -73,6 +73,8 @@ var Codes = map[Code]struct {
 	"E0413": {ExitNetwork, "the registry asks to come back later"},
 	"E0414": {ExitLogin, "the registry wants to know who reads"},
 	"E0415": {ExitUsage, "a plain OCI registry cannot do that"},
+	"E0416": {ExitFailure, "an entry of the drop-in folder cannot be used"},
+	"E0417": {ExitFailure, "the drop-in folder has one version with different bytes"},
 	"E0501": {ExitRefused, "downloaded bytes do not match their digest"},
 	"E0502": {ExitRefused, "artifact and index disagree"},
 	"E0503": {ExitRefused, "the package holds files that may not be unpacked"},

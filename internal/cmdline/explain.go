@@ -18,6 +18,7 @@ import (
 	"github.com/plugstead/plugstead/registry"
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/registry/dropin"
 	"github.com/plugstead/plugstead/registry/mirror"
 	"github.com/plugstead/plugstead/registry/oci"
 	"github.com/plugstead/plugstead/registry/static"
@@ -107,6 +108,7 @@ var rules = []rule{
 	{index.ErrDocument, "E0504", "report this to the operator of the registry"},
 	{client.ErrProtocol, "E0407", "check that PLUGSTEAD_REGISTRY is the address of a registry, with nothing behind it that does not belong there"},
 	{client.ErrUnreachable, "E0402", "check the address in PLUGSTEAD_REGISTRY, then try again"},
+	{dropin.ErrFolder, "E0406", "name a folder that plugins are dropped into"},
 	{disk.ErrNotLayout, "E0406", "name a folder that pack or publish wrote to"},
 	{index.ErrNotFound, "E0201", "%s search"},
 }
@@ -141,6 +143,9 @@ func fill(hint, program string) string { return strings.ReplaceAll(hint, "%s", p
 
 func explainType(program string, err error) *Error {
 	if e := explainOverride(program, err); e != nil {
+		return e
+	}
+	if e := explainDropin(err); e != nil {
 		return e
 	}
 	if c, ok := errors.AsType[*resolve.Failure](err); ok {
@@ -194,6 +199,21 @@ func conflict(program string, c *resolve.Failure, err error) *Error {
 		return &Error{"E0213", info, err}
 	}
 	return &Error{"E0202", info, err}
+}
+
+// explainDropin explains what is about entries of drop-in folders.
+func explainDropin(err error) *Error {
+	if e, ok := errors.AsType[*dropin.TwiceError](err); ok {
+		return &Error{"E0417", fmt.Sprintf("take one of %s and %s away, or raise its version", quote(e.First), quote(e.Other)), err}
+	}
+	e, ok := errors.AsType[*dropin.EntryError](err)
+	switch {
+	case !ok:
+		return nil
+	case errors.Is(e.Err, dropin.ErrSettling):
+		return &Error{"E0416", "wait two seconds, then run the command again", err}
+	}
+	return &Error{"E0416", "mend it, or take it out of the folder", err}
 }
 
 // explainOverride explains what is about development overrides.

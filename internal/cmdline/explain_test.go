@@ -27,6 +27,7 @@ import (
 	"github.com/plugstead/plugstead/registry"
 	"github.com/plugstead/plugstead/registry/bundle"
 	"github.com/plugstead/plugstead/registry/client"
+	"github.com/plugstead/plugstead/registry/dropin"
 	"github.com/plugstead/plugstead/registry/mirror"
 	"github.com/plugstead/plugstead/registry/oci"
 	"github.com/plugstead/plugstead/registry/static"
@@ -57,6 +58,10 @@ func TestEveryClassOfErrors(t *testing.T) {
 		{install.ErrRunning, "E0310", 9, "stop the application"},
 		{install.ErrInstalled, "E0304", 1, "run the command again"},
 		{&update.NeedsDisabledError{ID: "acme/b", Needs: "acme/a"}, "E0309", 1, "folio plugin enable acme/a acme/b"},
+		{dropin.ErrFolder, "E0406", 1, "name a folder that plugins are dropped into"},
+		{&dropin.EntryError{Dir: "/d", Name: "x", Err: dropin.ErrSettling}, "E0416", 1, "wait two seconds"},
+		{&dropin.EntryError{Dir: "/d", Name: "x", Err: manifest.Errors{{Msg: "bad"}}}, "E0416", 1, "mend it, or take it out"},
+		{&dropin.TwiceError{Dir: "/d", ID: "acme/a", First: "x", Other: "a b"}, "E0417", 1, "take one of x and 'a b' away"},
 		{&update.OverriddenError{Do: "CI"}, "E0311", 5, "unset CI"},
 		{&update.OverriddenError{Do: "--frozen"}, "E0311", 5, "run the command without --frozen"},
 		{&update.OverriddenError{Do: "CI", Are: []install.Override{{ID: "acme/a", Dir: "/d"}}}, "E0311", 5, "folio plugin uninstall acme/a"},

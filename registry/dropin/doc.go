@@ -27,9 +27,11 @@ const (
 	fresh = time.Second // how long a look at the folder answers questions about it
 )
 
-// Classes of what is wrong with an entry, wrapped by an [*EntryError]. Others are
-// manifest.Errors, bundle.ErrBundle, and what packing says.
+// Classes of errors. But for ErrFolder they are of one entry, wrapped by an [*EntryError],
+// as are manifest.Errors, bundle.ErrBundle, and what packing says.
 var (
+	// ErrFolder says that there is no folder at a path.
+	ErrFolder = errors.New("no drop-in folder")
 	// ErrSettling says that an entry has changed just now, and may not be whole yet.
 	ErrSettling = errors.New("it has just changed, and is looked at when it is at rest")
 	// ErrNoEntry says that an entry is neither a plugin folder nor a bundle.

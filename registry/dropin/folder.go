@@ -48,8 +48,8 @@ var (
 	_ index.Lister   = (*Folder)(nil)
 )
 
-// Open opens the folder dir, which may be empty. The error wraps fs.ErrNotExist if it is
-// not there.
+// Open opens the folder dir, which may be empty. The error wraps [ErrFolder] if it is none,
+// and fs.ErrNotExist if it is not there.
 func Open(dir string, o Options) (*Folder, error) {
 	path, err := filepath.Abs(dir)
 	if err != nil {
@@ -60,7 +60,7 @@ func Open(dir string, o Options) (*Folder, error) {
 		err = errors.New("not a folder")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("drop-in folder %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrFolder, err)
 	}
 	return folderAt(path, o), nil
 }
