@@ -14,6 +14,9 @@ RACE     := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 PURE      := version manifest artifact resolve resolve/internal/pubgrub resolve/resolvetest internal/resolvecheck
 # Tests keep plugins in new folders, and folders that others can change are refused.
 UMASK     := umask 022;
+# Tests that run one thing after the other, over and over or in processes that are killed: the race
+# detector finds nothing in them and makes them three times as slow.
+ALONE     := ^(TestKill|TestDiskFails|TestHostileArchives|TestLockIsIndependentOfTiming)$$
 each      = @set -e; for m in $(1); do echo "== $$m: $(2)"; (cd $$m && $(2)); done
 
 # Data and peers that stand beside a checkout; what is not there is skipped, or a missed target.
@@ -39,7 +42,8 @@ demo: build-demo ## walk the main job from end to end; KEEP=1 leaves the registr
 test: ## run every test of every module
 	@if [ -z "$(RACE)" ]; then echo "skipped: the race detector (no C compiler found)"; fi
 	@echo "== .: go test"; $(UMASK) go test $(VET) $(addprefix ./,$(PURE))
-	@echo "== .: go test $(RACE)"; $(UMASK) go test $(RACE) $(VET) $$(go list ./... | grep -vxF "$$(printf 'github.com/plugstead/plugstead/%s\n' $(PURE))")
+	@echo "== .: go test $(RACE)"; $(UMASK) go test $(RACE) $(VET) -skip '$(ALONE)' $$(go list ./... | grep -vxF "$$(printf 'github.com/plugstead/plugstead/%s\n' $(PURE))")
+	@echo "== .: go test -run '$(ALONE)'"; $(UMASK) go test $(VET) -run '$(ALONE)' ./update ./registry/bundle
 	$(call each,$(filter-out .,$(MODULES)),$(UMASK) go test $(RACE) $(VET) ./...)
 
 serve: ## run a registry for trying out on http://127.0.0.1:8080

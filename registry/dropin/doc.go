@@ -5,6 +5,7 @@ package dropin
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/plugstead/plugstead/artifact"
@@ -94,10 +95,8 @@ type Scan struct {
 // Has reports whether an entry, good or bad, is of a plugin.
 func (s *Scan) Has(id manifest.ID) bool {
 	for _, e := range s.Entries {
-		for _, x := range e.IDs {
-			if x == id {
-				return true
-			}
+		if slices.Contains(e.IDs, id) {
+			return true
 		}
 	}
 	return false
