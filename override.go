@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/update"
 )
 
@@ -77,22 +78,37 @@ func (h *Host) Overridden(names ...string) (bool, error) {
 }
 
 // admit refuses changes that want a set which others get, too, while there are overrides.
-// It is asked before every change that a caller of h plans.
+// It is asked before every change of a caller of h.
 func (h *Host) admit(c Change) error {
-	what := ""
-	switch {
-	case c.Frozen:
-		what = "--frozen"
-	case installs(c) && h.ci():
-		what = EnvCI
-	default:
+	if h.shared(c) == "" {
 		return nil
 	}
 	g, err := h.dir.Active()
-	if err != nil || len(g.Overrides) == 0 {
+	if err != nil {
 		return err
 	}
-	return &update.OverriddenError{Do: what, Are: g.Overrides}
+	return h.refuse(c, g.Overrides)
+}
+
+// refuse returns the error of a change that wants a set which others get, too, if there are
+// overrides.
+func (h *Host) refuse(c Change, are []install.Override) error {
+	what := h.shared(c)
+	if what == "" || len(are) == 0 {
+		return nil
+	}
+	return &update.OverriddenError{Do: what, Are: are}
+}
+
+// shared says why c wants a set which others get, too; "" if it does not.
+func (h *Host) shared(c Change) string {
+	switch {
+	case c.Frozen:
+		return "--frozen"
+	case installs(c) && h.ci():
+		return EnvCI
+	}
+	return ""
 }
 
 // installs reports whether c is an install or an update, not one that takes plugins away

@@ -276,10 +276,14 @@ func (h *Host) peer(m *manifest.Manifest) func(manifest.ID) contract.Caller {
 // a frozen one while there are development overrides, and for one that installs or updates
 // if this is continuous integration.
 func (h *Host) Plan(ctx context.Context, c Change) (*Plan, error) {
-	if err := h.admit(c); err != nil {
+	p, err := h.up.Plan(ctx, c)
+	if err != nil {
 		return nil, err
 	}
-	return h.up.Plan(ctx, c)
+	if err := h.refuse(c, p.Overrides()); err != nil { // here, since the plan has read the set
+		return nil, err
+	}
+	return p, nil
 }
 
 // Apply carries out a plan, exactly. It returns update.ErrStale if the installed set

@@ -158,6 +158,10 @@ func (p *Plan) Changes() []Line {
 	return slices.DeleteFunc(slices.Clone(p.Lines), func(l Line) bool { return l.Do == Keep })
 }
 
+// Overrides lists the development overrides of the set that p changes. The caller does not
+// change it.
+func (p *Plan) Overrides() []install.Override { return p.base.Overrides }
+
 // Empty reports whether carrying out p would change nothing, not even a wish.
 func (p *Plan) Empty() bool {
 	return p.sameSet() && !p.Writes()
