@@ -394,10 +394,18 @@ func TestFolderGone(t *testing.T) {
 	if _, err := dropin.Open(dir, dropin.Options{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
-	drop(t, dir, "a", "acme/a", "1.0.0")
 	now := later()
-	f := open(t, dir, func() time.Time { return now })
-	scan(t, f)
+	f, err := dropin.At(dir, dropin.Options{Now: func() time.Time { return now }})
+	if err != nil || f.Has("acme/a") {
+		t.Fatal(err)
+	}
+	if _, err := f.Plugin(t.Context(), "acme/a"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	drop(t, dir, "a", "acme/a", "1.0.0")
+	if scan(t, f); !f.Has("acme/a") || f.Has("acme/b") {
+		t.Error("it came and is not there")
+	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
