@@ -24,6 +24,9 @@ const Version = 1
 // ErrDocument says that a document breaks the format.
 var ErrDocument = errors.New("bad index document")
 
+// ErrMismatch says that an artifact is not what its record says.
+var ErrMismatch = errors.New("artifact does not match its index record")
+
 // Header is the first line of a document: what is said of the plugin as a whole.
 type Header struct {
 	V        int         `json:"v"`

@@ -25,7 +25,7 @@ import (
 // Errors of this step. They come wrapped with the plugin they are about.
 var (
 	// ErrMismatch says that an artifact is not what its index record says.
-	ErrMismatch = errors.New("artifact does not match its index record")
+	ErrMismatch = index.ErrMismatch
 	// ErrPolicy says that a rule forbids a release.
 	ErrPolicy = errors.New("forbidden by policy")
 )

@@ -18,7 +18,7 @@ import (
 
 // Write writes s to the file at path, which it replaces whole or not at all. Every blob is
 // read from the source and checked against its digest on the way; errors are those of the
-// source, artifact.ErrDigest and verify.ErrMismatch.
+// source, artifact.ErrDigest and index.ErrMismatch.
 func Write(ctx context.Context, s *mirror.Set, path string) (mirror.Report, error) {
 	rep := s.Count()
 	e := &export{set: s, blobs: map[artifact.Digest]part{}}

@@ -11,11 +11,10 @@ import (
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/internal/strictjson"
 	"github.com/plugstead/plugstead/registry"
-	"github.com/plugstead/plugstead/verify"
 )
 
 // Parts lists everything that r consists of, each behind what it names: the image index is
-// the last. It reads the manifests from b and refuses, with verify.ErrMismatch, packages that
+// the last. It reads the manifests from b and refuses, with index.ErrMismatch, packages that
 // are not those of the record.
 func Parts(ctx context.Context, b artifact.Blobs, r Release) ([]artifact.Descriptor, error) {
 	if _, ok := b.(*remembering); !ok {
@@ -34,14 +33,14 @@ func Parts(ctx context.Context, b artifact.Blobs, r Release) ([]artifact.Descrip
 			return x.Runtime == want.Runtime && x.Platform == want.Platform
 		})
 		if i < 0 || im.Packages[i].Digest != want.Manifest.Digest {
-			return nil, fmt.Errorf("package for %s on %s: %w", want.Runtime, want.Platform, verify.ErrMismatch)
+			return nil, fmt.Errorf("package for %s on %s: %w", want.Runtime, want.Platform, index.ErrMismatch)
 		}
 		pkg, err := artifact.ReadPackage(ctx, b, im.Packages[i])
 		if err != nil {
 			return nil, err
 		}
 		if (index.Ref{Digest: pkg.Payload.Digest, Size: pkg.Payload.Size}) != want.Payload {
-			return nil, fmt.Errorf("payload for %s on %s: %w", want.Runtime, want.Platform, verify.ErrMismatch)
+			return nil, fmt.Errorf("payload for %s on %s: %w", want.Runtime, want.Platform, index.ErrMismatch)
 		}
 		if err := p.manifest(pkg.Descriptor, artifact.MaxDocument, artifact.MaxPayload); err != nil {
 			return nil, err
