@@ -129,7 +129,7 @@ func (m memory) Open(_ context.Context, d artifact.Descriptor) (io.ReadCloser, e
 }
 
 // stock keeps the memory of payloads for those that follow: new memory has to be made empty
-// by the system, page by page.
+// by the system, page by page. It never has more pieces than were in use at one time.
 type stock struct {
 	mu   sync.Mutex
 	free [][]byte
@@ -144,6 +144,9 @@ func (s *stock) take(n int64) []byte {
 			s.free = slices.Delete(s.free, i, i+1)
 			return b[:0]
 		}
+	}
+	if n := len(s.free); n > 0 { // they are too small, and one goes for what is made
+		s.free = s.free[:n-1]
 	}
 	return make([]byte, 0, n)
 }

@@ -66,13 +66,27 @@ func TestStock(t *testing.T) {
 	}
 	a = append(a, bytes.Repeat([]byte("x"), 100)...)
 	s.give(a)
-	if b := s.take(1000); cap(b) < 1000 || &b[:1][0] == &a[0] {
+	if b := s.take(1000); cap(b) < 1000 || &b[:1][0] == &a[0] || len(s.free) > 0 {
 		t.Error("it is too small")
 	}
+	s.give(a)
 	if b := s.take(50); len(b) != 0 || &b[:1][0] != &a[0] {
 		t.Error("it was not used again")
 	}
 	if len(s.free) != 0 {
 		t.Error("it is given out twice")
+	}
+}
+
+// TestStockIsBounded: payloads that become larger and larger leave no memory behind.
+func TestStockIsBounded(t *testing.T) {
+	var s stock
+	for n := range int64(1000) {
+		a, b := s.take(10*n), s.take(10*n+5)
+		s.give(a)
+		s.give(b)
+		if len(s.free) > 2 {
+			t.Fatalf("%d pieces are kept, 2 are in use at a time", len(s.free))
+		}
 	}
 }

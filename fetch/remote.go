@@ -37,6 +37,20 @@ type Narrower interface {
 	Narrow(ctx context.Context, p *index.Plugin) (*index.Plugin, error)
 }
 
+// ReadDocument asks r for the document of id, whatever is kept of it: the Plugin method of a
+// Remote that keeps nothing itself. It returns the errors of Document and of index.Parse.
+func ReadDocument(ctx context.Context, r Remote, id manifest.ID) (*index.Plugin, error) {
+	a, err := r.Document(ctx, id, "")
+	if err != nil {
+		return nil, err
+	}
+	p, err := index.Parse(id, a.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("index of %s: %w", id, err)
+	}
+	return p, nil
+}
+
 // Answer is what a [Remote] says of one document.
 type Answer struct {
 	Bytes     []byte // the document; nil if it is unchanged

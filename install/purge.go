@@ -29,6 +29,14 @@ type folder struct {
 	path   string
 }
 
+// remove removes f for good. The lock of private folders is held.
+func (f folder) remove() error {
+	if err := errors.Join(durable.RemoveAll(f.path), durable.SyncDir(filepath.Dir(f.path))); err != nil {
+		return fmt.Errorf("remove data of %s: %w", f.id, err)
+	}
+	return nil
+}
+
 // folders lists the private folders on disk. Other names are left out.
 func (d *Dir) folders() ([]folder, error) {
 	spaces, err := d.dataSpaces()
@@ -95,8 +103,8 @@ func (d *Dir) Purge(ctx context.Context, ids ...manifest.ID) error {
 	}
 	for _, f := range list {
 		if slices.Contains(ids, f.id) {
-			if err := errors.Join(durable.RemoveAll(f.path), durable.SyncDir(filepath.Dir(f.path))); err != nil {
-				return fmt.Errorf("purge %s: %w", f.id, err)
+			if err := f.remove(); err != nil {
+				return err
 			}
 		}
 	}
@@ -171,8 +179,8 @@ func (d *Dir) collectData(ctx context.Context, out *Collected, active int, befor
 		out.Data = append(out.Data, strings.TrimPrefix(filepath.ToSlash(f.path), filepath.ToSlash(filepath.Join(d.path, "data"))+"/"))
 		out.Bytes += size(f.path)
 		if !dry {
-			if err := errors.Join(durable.RemoveAll(f.path), durable.SyncDir(filepath.Dir(f.path))); err != nil {
-				return fmt.Errorf("remove data of %s: %w", f.id, err)
+			if err := f.remove(); err != nil {
+				return err
 			}
 		}
 	}

@@ -19,15 +19,7 @@ const maxTag = 256
 // Plugin implements index.Index. It asks for the document each time; who needs several
 // puts a fetch.Index in between.
 func (c *Client) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
-	a, err := c.Document(ctx, id, "")
-	if err != nil {
-		return nil, err
-	}
-	p, err := index.Parse(id, a.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("index of %s: %w", id, err)
-	}
-	return p, nil
+	return fetch.ReadDocument(ctx, c, id)
 }
 
 // Document implements fetch.Remote. A tag that no registry can have sent counts as none.

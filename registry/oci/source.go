@@ -76,15 +76,7 @@ func (n nowhere) Open(context.Context, artifact.Descriptor) (io.ReadCloser, erro
 // Plugin implements index.Index. It asks for everything each time; who needs several puts a
 // fetch.Index in between.
 func (s *Source) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
-	a, err := s.Document(ctx, id, "")
-	if err != nil {
-		return nil, err
-	}
-	p, err := index.Parse(id, a.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("index of %s: %w", id, err)
-	}
-	return p, nil
+	return fetch.ReadDocument(ctx, s, id)
 }
 
 // Revision implements fetch.Remote: a plain registry has none.

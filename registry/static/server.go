@@ -64,13 +64,9 @@ func (s *Server) Document(ctx context.Context, id manifest.ID, tag string) (fetc
 
 // Plugin implements index.Index.
 func (s *Server) Plugin(ctx context.Context, id manifest.ID) (*index.Plugin, error) {
-	a, err := s.Document(ctx, id, "")
+	p, err := fetch.ReadDocument(ctx, s, id)
 	if err != nil {
 		return nil, err
-	}
-	p, err := index.Parse(id, a.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("index of %s: %w", id, err)
 	}
 	return s.Narrow(ctx, p)
 }
