@@ -148,7 +148,7 @@ func TestInvokeWire(t *testing.T) {
 
 func TestRelay(t *testing.T) {
 	h := echoMethod.Handle(func(_ context.Context, p ping) (pong, error) { return pong(p), nil })
-	m, err := Relay(echoMethod.Path(), 3, echoMethod.Fingerprint())
+	m, err := Relay(echoMethod.Path(), KindUnary, 3, echoMethod.Fingerprint())
 	if err != nil || m.Path() != echoMethod.Path() || m.Fingerprint() != echoMethod.Fingerprint() || m.Limit() != LimitMaxBytes {
 		t.Fatal(m, err)
 	}
@@ -190,11 +190,11 @@ func TestRelay(t *testing.T) {
 		t.Error("a typed message was decoded raw")
 	}
 	for _, bad := range []string{"", "x", "/a.v1/"} {
-		if _, err := Relay(bad, 0, 0); !errors.Is(err, InvalidArgument) {
+		if _, err := Relay(bad, KindUnary, 0, 0); !errors.Is(err, InvalidArgument) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	if _, err := Relay("/a.v1/B", -1, 0); !errors.Is(err, InvalidArgument) {
+	if _, err := Relay("/a.v1/B", KindUnary, -1, 0); !errors.Is(err, InvalidArgument) {
 		t.Error(err)
 	}
 }

@@ -106,7 +106,7 @@ func TestValidPath(t *testing.T) {
 func FuzzValidPath(f *testing.F) {
 	f.Add("/acme.dev/greeter.v1/Greet")
 	f.Fuzz(func(t *testing.T, s string) {
-		m, err := Relay(s, 0, 0)
+		m, err := Relay(s, KindUnary, 0, 0)
 		if ok := ValidPath(s); ok != (err == nil) || ok && (m.Path() != s || len(s) > MaxPath) {
 			t.Errorf("%q: %v, %v", s, ok, err)
 		}

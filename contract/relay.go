@@ -7,21 +7,25 @@ type Raw struct {
 	Bytes []byte
 }
 
-// Relay makes a method of which only the path is known, to hand on calls of others.
-// Its request and answer are [Raw] messages. minor and fingerprint are those of the
-// caller's method; a fingerprint of zero is not compared. A path of a wrong form is an
+// Relay makes a method of which only path and kind are known, to hand on calls of
+// others. Its messages are [Raw]. minor and fingerprint are those of the caller's
+// method; a fingerprint of zero is not compared. A path of a wrong form is an
 // [InvalidArgument] error.
-func Relay(path string, minor int, fingerprint uint64) (*Method, error) {
-	if !ValidPath(path) || minor < 0 || minor > maxVersion {
+func Relay(path string, k Kind, minor int, fingerprint uint64) (*Method, error) {
+	if !ValidPath(path) || minor < 0 || minor > maxVersion || k > KindBidi {
 		return nil, Errorf(InvalidArgument, "method %.300q: want /POINT.vMAJOR/NAME", path)
 	}
 	return &Method{
 		MethodOptions: MethodOptions{MaxBytes: LimitMaxBytes},
 		point:         &Point{minor: minor, codec: rawCodec{}},
 		path:          path,
+		kind:          k,
 		fingerprint:   func() uint64 { return fingerprint },
 	}, nil
 }
+
+// IsRelay reports whether m was made by [Relay], so that its messages are [Raw].
+func (m *Method) IsRelay() bool { return m.point.codec == Codec(rawCodec{}) }
 
 // rawCodec passes bytes on.
 type rawCodec struct{}

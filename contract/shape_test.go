@@ -137,7 +137,7 @@ func TestCheckAgreement(t *testing.T) {
 			t.Errorf("minor %d, %x: %v", c.minor, c.fingerprint, err)
 		}
 	}
-	r, err := Relay(m.Path(), 3, 0)
+	r, err := Relay(m.Path(), KindUnary, 3, 0)
 	if err != nil || CheckAgreement(r, 3, f) != nil {
 		t.Error("a relay without fingerprint is compared", err)
 	}

@@ -33,8 +33,9 @@ type BidiMethod[Req, Resp any] struct{ *Method }
 
 // ServerStream defines a method of p; see [Unary].
 //
-// Streams run in-process. Processes and WebAssembly do not carry them yet: a call
-// there gives an [Unimplemented] error, and Offers says so before.
+// Both directions have a limited window: who sends faster than the other side reads
+// waits. WebAssembly carries no streams yet: a call there gives an [Unimplemented]
+// error, and Offers says so before.
 func ServerStream[Req, Resp any](p *Point, name string, o ...MethodOptions) ServerMethod[Req, Resp] {
 	return ServerMethod[Req, Resp]{define[Req, Resp](p, name, KindServer, o)}
 }

@@ -130,8 +130,11 @@ func (s *server) abandon() {
 
 // take starts what a frame of the host asks for.
 func (s *server) take(b *frame.Buf) error {
-	if b.Type() == frame.Call {
+	switch b.Type() {
+	case frame.Call:
 		return s.takeCall(b)
+	case frame.StreamOpen:
+		return s.takeStream(b)
 	}
 	left, rest, err := frame.ParseTimeout(b.Body())
 	if err != nil {
@@ -261,15 +264,30 @@ func (s *server) call(ctx context.Context, b *frame.Buf, h frame.CallHeader, mes
 	s.mux.Reply(id, out)
 }
 
-// carry implements carrier.
-func (s *server) carry(ctx context.Context, t frame.Target, peer string, m *contract.Method, add func([]byte) ([]byte, error), take func([]byte) error) error {
-	b := frame.NewBuf(frame.Call)
+// header begins a frame that calls m.
+func (s *server) header(ctx context.Context, f frame.Type, t frame.Target, peer string, m *contract.Method) *frame.Buf {
+	b := frame.NewBuf(f)
 	left, parent := frame.Left(ctx), s.mux.Parent(ctx)
 	if t == frame.Receiver {
 		b.B = frame.AppendCall(b.B, left, parent, m.Path())
 	} else {
 		b.B = frame.AppendPeerCall(b.B, t, left, parent, peer, m)
 	}
+	b.B = frame.AppendTrace(b.B, frame.HeaderSize, ctx)
+	return b
+}
+
+// hostGone says an error of the connection in the words of calls.
+func hostGone(err error) error {
+	if errors.Is(err, frame.ErrClosed) || errors.Is(err, frame.ErrLost) {
+		return contract.Errorf(contract.Unavailable, "the host is gone: %w", err)
+	}
+	return err
+}
+
+// carry implements carrier.
+func (s *server) carry(ctx context.Context, t frame.Target, peer string, m *contract.Method, add func([]byte) ([]byte, error), take func([]byte) error) error {
+	b := s.header(ctx, frame.Call, t, peer, m)
 	body, err := add(b.B)
 	if err != nil {
 		b.Free()
@@ -277,11 +295,8 @@ func (s *server) carry(ctx context.Context, t frame.Target, peer string, m *cont
 	}
 	b.B = body
 	answer, err := s.mux.Do(ctx, b)
-	if errors.Is(err, frame.ErrClosed) || errors.Is(err, frame.ErrLost) {
-		return contract.Errorf(contract.Unavailable, "the host is gone: %w", err)
-	}
 	if err != nil {
-		return err
+		return hostGone(err)
 	}
 	defer answer.Free()
 	return take(answer.Body())

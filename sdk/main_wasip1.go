@@ -150,6 +150,7 @@ func (imports) carry(ctx context.Context, t frame.Target, peer string, m *contra
 	} else {
 		b = frame.AppendPeerCall(b, t, left, 0, peer, m)
 	}
+	b = frame.AppendTrace(b, 0, ctx)
 	b, err := add(b)
 	if err != nil {
 		return err
@@ -169,6 +170,13 @@ func (imports) carry(ctx context.Context, t frame.Target, peer string, m *contra
 	}
 	return take(out[1:n])
 }
+
+// stream implements carrier.
+func (imports) stream(_ context.Context, _ frame.Target, _ string, m *contract.Method) (contract.Stream, error) {
+	return nil, contract.Errorf(contract.Unimplemented, "%s is a %s, and WebAssembly carries no streams", m.Path(), m.Kind())
+}
+
+func (imports) streams() bool { return false }
 
 func log(m *frame.LogMessage) {
 	b, err := contract.CBOR.Append(nil, m)

@@ -14,6 +14,10 @@ type carrier interface {
 	// carry sends a call for a peer, or for the host if peer is empty. add appends the
 	// message; take reads the answer, whose memory it must not keep.
 	carry(ctx context.Context, t frame.Target, peer string, m *contract.Method, add func([]byte) ([]byte, error), take func([]byte) error) error
+	// stream opens a stream, for whom carry sends a call.
+	stream(ctx context.Context, t frame.Target, peer string, m *contract.Method) (contract.Stream, error)
+	// streams reports whether stream can do that.
+	streams() bool
 }
 
 // outward is the host or a peer as a contract.Caller.
@@ -42,17 +46,12 @@ func newEnv(c carrier, m *frame.OpenMessage, log func(*frame.LogMessage)) *guest
 
 // Invoke implements contract.Caller.
 func (o outward) Invoke(ctx context.Context, m *contract.Method, req, resp any) error {
-	target := frame.Peer
-	if o.peer == "" {
-		target = frame.Receiver
-		if err := o.check(m); err != nil {
-			return err
-		}
-	} else if !guest.ValidID(o.peer) {
-		return contract.Errorf(contract.InvalidArgument, "plugin %.100q: want an id like acme/resize", o.peer)
+	target, err := o.target(m)
+	if err != nil {
+		return err
 	}
 	if m.Kind() != contract.KindUnary {
-		return noStreams(m)
+		return contract.Errorf(contract.Unimplemented, "%s is a %s and cannot be called with one message", m.Path(), m.Kind())
 	}
 	add := func(b []byte) ([]byte, error) {
 		at := len(b)
@@ -77,6 +76,17 @@ func (o outward) Invoke(ctx context.Context, m *contract.Method, req, resp any) 
 	return nil
 }
 
+// target says whom a call of m is for, and why it cannot be made.
+func (o outward) target(m *contract.Method) (frame.Target, error) {
+	if o.peer == "" {
+		return frame.Receiver, o.check(m)
+	}
+	if !guest.ValidID(o.peer) {
+		return 0, contract.Errorf(contract.InvalidArgument, "plugin %.100q: want an id like acme/resize", o.peer)
+	}
+	return frame.Peer, nil
+}
+
 // check compares m with what the host said when it opened the plugin.
 func (o outward) check(m *contract.Method) error {
 	s, ok := o.services[m.Path()]
@@ -91,22 +101,29 @@ func (o outward) check(m *contract.Method) error {
 }
 
 // Stream implements contract.Caller.
-func (o outward) Stream(_ context.Context, m *contract.Method) (contract.Stream, error) {
-	return nil, noStreams(m)
-}
-
-func noStreams(m *contract.Method) error {
-	return contract.Errorf(contract.Unimplemented, "%s is a %s, and streams run in-process only", m.Path(), m.Kind())
+func (o outward) Stream(ctx context.Context, m *contract.Method) (contract.Stream, error) {
+	target, err := o.target(m)
+	if err != nil {
+		return nil, err
+	}
+	if err := frame.CheckStream(m, m.Kind()); err != nil {
+		return nil, err
+	}
+	s, err := o.c.stream(ctx, target, o.peer, m)
+	if err != nil {
+		return nil, contract.AsError(err)
+	}
+	return s, nil
 }
 
 // Offers implements contract.Caller. For a peer it asks the host.
 func (o outward) Offers(m *contract.Method) bool {
-	if m.Kind() != contract.KindUnary {
+	if m.Kind() != contract.KindUnary && !o.c.streams() {
 		return false
 	}
 	if o.peer == "" {
-		_, ok := o.services[m.Path()]
-		return ok
+		s, ok := o.services[m.Path()]
+		return ok && s.Kind == int(m.Kind())
 	}
 	if !guest.ValidID(o.peer) {
 		return false

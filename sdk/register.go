@@ -140,21 +140,21 @@ func Unary[P, Req, Resp any](m contract.UnaryMethod[Req, Resp], f func(*P, conte
 	}}
 }
 
-// ServerStream binds f to m. Streams run in-process only, see contract.ServerStream.
+// ServerStream binds f to m. See contract.ServerStream.
 func ServerStream[P, Req, Resp any](m contract.ServerMethod[Req, Resp], f func(*P, context.Context, Req) iter.Seq2[Resp, error]) Part[P] {
 	return Part[P]{m.Method, func(p *P) contract.Handler {
 		return m.Handle(func(ctx context.Context, r Req) iter.Seq2[Resp, error] { return f(p, ctx, r) })
 	}}
 }
 
-// ClientStream binds f to m. Streams run in-process only, see contract.ServerStream.
+// ClientStream binds f to m. See contract.ServerStream.
 func ClientStream[P, Req, Resp any](m contract.ClientMethod[Req, Resp], f func(*P, context.Context, iter.Seq2[Req, error]) (Resp, error)) Part[P] {
 	return Part[P]{m.Method, func(p *P) contract.Handler {
 		return m.Handle(func(ctx context.Context, in iter.Seq2[Req, error]) (Resp, error) { return f(p, ctx, in) })
 	}}
 }
 
-// BidiStream binds f to m. Streams run in-process only, see contract.ServerStream.
+// BidiStream binds f to m. See contract.ServerStream.
 func BidiStream[P, Req, Resp any](m contract.BidiMethod[Req, Resp], f func(*P, context.Context, *contract.Duplex[Resp, Req]) error) Part[P] {
 	return Part[P]{m.Method, func(p *P) contract.Handler {
 		return m.Handle(func(ctx context.Context, d *contract.Duplex[Resp, Req]) error { return f(p, ctx, d) })

@@ -230,26 +230,34 @@ func (p *Plugin) Stream(ctx context.Context, m *contract.Method) (contract.Strea
 		r.Release()
 		return nil, err
 	}
-	return &stream{Stream: s, r: r}, nil
+	out := &stream{Stream: s, r: r}
+	out.stop = context.AfterFunc(ctx, func() { out.once.Do(r.Release) })
+	return out, nil
 }
 
-// stream releases its instance once.
+// stream releases its instance once: at its end, with its context, or when it is closed.
 type stream struct {
 	contract.Stream
 	r    *running
 	once sync.Once
+	stop func() bool
+}
+
+func (s *stream) release() {
+	s.stop()
+	s.once.Do(s.r.Release)
 }
 
 func (s *stream) Recv(msg any) error {
 	err := s.Stream.Recv(msg)
 	if err != nil {
-		s.once.Do(s.r.Release)
+		s.release()
 	}
 	return err
 }
 
 func (s *stream) Close() error {
-	defer s.once.Do(s.r.Release)
+	defer s.release()
 	return s.Stream.Close()
 }
 

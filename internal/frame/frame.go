@@ -14,17 +14,21 @@ type Type byte
 
 // The types of frames.
 const (
-	Hello     Type = 1  // plugin to host, first frame: a [HelloMessage]
-	Open      Type = 2  // host to plugin, request: start with this configuration
-	Call      Type = 3  // request: call a method
-	Answer    Type = 4  // a request succeeded
-	Fail      Type = 5  // a request failed: a contract.Error
-	Cancel    Type = 6  // the sender no longer waits for the request with this id
-	Log       Type = 7  // plugin to host: a [LogMessage]
-	Ping      Type = 8  // host to plugin, request: are you well?
-	Configure Type = 9  // host to plugin, request: take this configuration
-	Quiesce   Type = 10 // host to plugin, request: release what only one instance can hold
-	Stop      Type = 11 // host to plugin, request: finish the calls in flight, then exit
+	Hello      Type = 1  // plugin to host, first frame: a [HelloMessage]
+	Open       Type = 2  // host to plugin, request: start with this configuration
+	Call       Type = 3  // request: call a method
+	Answer     Type = 4  // a request succeeded
+	Fail       Type = 5  // a request failed: a contract.Error
+	Cancel     Type = 6  // the sender no longer waits for the request with this id
+	Log        Type = 7  // plugin to host: a [LogMessage]
+	Ping       Type = 8  // host to plugin, request: are you well?
+	Configure  Type = 9  // host to plugin, request: take this configuration
+	Quiesce    Type = 10 // host to plugin, request: release what only one instance can hold
+	Stop       Type = 11 // host to plugin, request: finish the calls in flight, then exit
+	StreamOpen Type = 12 // request: open a stream
+	Message    Type = 13 // one message of a stream
+	End        Type = 14 // the side that opened a stream sends no more messages
+	Credit     Type = 15 // the sender takes so many bytes more of a stream
 )
 
 // FirstIgnored is the first of the types that a receiver skips when it does not know
@@ -33,7 +37,7 @@ const FirstIgnored Type = 128
 
 // String returns the word for t.
 func (t Type) String() string {
-	names := [...]string{"", "hello", "open", "call", "answer", "fail", "cancel", "log", "ping", "configure", "quiesce", "stop"}
+	names := [...]string{"", "hello", "open", "call", "answer", "fail", "cancel", "log", "ping", "configure", "quiesce", "stop", "stream", "message", "end", "credit"}
 	if t > 0 && int(t) < len(names) {
 		return names[t]
 	}

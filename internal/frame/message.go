@@ -88,6 +88,34 @@ type CallHeader struct {
 	Peer        []byte // id of a plugin, unless Target is Receiver
 	Minor       int    // of the caller's point, unless Target is Receiver
 	Fingerprint uint64 // of the caller's method, unless Target is Receiver
+	Trace       contract.Trace
+}
+
+// traced is set in the byte of the target if a trace ends the header.
+const traced = 0x80
+
+// AppendTrace ends the header that begins at in b with the trace of ctx, if it has one.
+func AppendTrace(b []byte, at int, ctx context.Context) []byte {
+	t := contract.TraceOf(ctx)
+	if t.Parent == "" || len(t.Parent) > contract.MaxTraceParent {
+		return b
+	}
+	if len(t.State) > contract.MaxTraceState {
+		t.State = ""
+	}
+	b[at] |= traced
+	b = append(b, byte(len(t.Parent)))
+	b = append(b, t.Parent...)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(t.State)))
+	return append(b, t.State...)
+}
+
+// Context returns ctx as part of the trace of h, if it has one.
+func (h CallHeader) Context(ctx context.Context) context.Context {
+	if h.Trace.Parent == "" {
+		return ctx
+	}
+	return contract.WithTrace(ctx, h.Trace)
 }
 
 // AppendCall appends a call header: the same fields as arguments, so that the common
@@ -114,7 +142,8 @@ func AppendPeerCall(b []byte, t Target, left time.Duration, parent uint64, peer 
 // ParseCall splits the body of a call. Errors wrap [ErrProtocol].
 func ParseCall(body []byte) (h CallHeader, message []byte, err error) {
 	p := parser{b: body}
-	h.Target = Target(p.byte())
+	first := p.byte()
+	h.Target = Target(first &^ traced)
 	h.Timeout = p.timeout()
 	h.Parent = p.uint64()
 	h.Path = p.bytes(int(p.uint16()), contract.MaxPath)
@@ -123,10 +152,26 @@ func ParseCall(body []byte) (h CallHeader, message []byte, err error) {
 		h.Minor = int(p.uint16())
 		h.Fingerprint = p.uint64()
 	}
+	if first&traced != 0 {
+		h.Trace.Parent = string(p.bytes(int(p.byte()), contract.MaxTraceParent))
+		h.Trace.State = string(p.bytes(int(p.uint16()), contract.MaxTraceState))
+	}
 	if p.bad || h.Target > PeerOffer {
 		return CallHeader{}, nil, fmt.Errorf("%w: bad call header", ErrProtocol)
 	}
 	return h, p.b, nil
+}
+
+// ParseStream splits the body of a stream request. Errors wrap [ErrProtocol].
+func ParseStream(body []byte) (h CallHeader, k contract.Kind, err error) {
+	h, rest, err := ParseCall(body)
+	if err != nil {
+		return h, 0, err
+	}
+	if len(rest) != 1 || h.Target == PeerOffer || contract.Kind(rest[0]) == contract.KindUnary || contract.Kind(rest[0]) > contract.KindBidi {
+		return CallHeader{}, 0, fmt.Errorf("%w: bad stream request", ErrProtocol)
+	}
+	return h, contract.Kind(rest[0]), nil
 }
 
 // parser cuts a body into fields. After the first that does not fit, bad is set and

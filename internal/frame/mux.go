@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,8 +42,9 @@ type Mux struct {
 	mu      sync.Mutex
 	next    uint64
 	waiting map[uint64]*waiter
-	serving map[uint64]context.CancelFunc
-	err     error // why the connection ended
+	serving map[uint64]work
+	last    uint64 // highest id of the other side's requests
+	err     error  // why the connection ended
 
 	draining bool
 	changed  chan struct{} // while draining: closed when serving has shrunk
@@ -50,7 +53,22 @@ type Mux struct {
 // waiter is a request that waits for its answer.
 type waiter struct {
 	ctx    context.Context
-	answer chan *Buf // nil: the connection ended
+	answer chan *Buf // gets nil when the connection ended
+	stream *Stream   // gets the answer in place of the channel; or nil
+}
+
+func (w *waiter) give(answer *Buf) {
+	if w.stream != nil {
+		w.stream.answered(answer)
+		return
+	}
+	w.answer <- answer
+}
+
+// work is a request of the other side.
+type work struct {
+	cancel context.CancelFunc
+	stream *Stream // nil if it is none
 }
 
 // NewMux makes a Mux over r and w, which stay the caller's to close. Errors travel in
@@ -58,7 +76,7 @@ type waiter struct {
 func NewMux(r io.Reader, w io.Writer) *Mux {
 	return &Mux{
 		r: bufio.NewReaderSize(r, 64<<10), w: newWriter(w), codec: contract.CBOR,
-		waiting: map[uint64]*waiter{}, serving: map[uint64]context.CancelFunc{},
+		waiting: map[uint64]*waiter{}, serving: map[uint64]work{},
 	}
 }
 
@@ -88,6 +106,10 @@ func (m *Mux) read() error {
 		case t == Cancel:
 			m.cancel(b.ID())
 			b.Free()
+		case t == Message || t == End || t == Credit:
+			if err := m.stream(b); err != nil {
+				return err
+			}
 		case t >= FirstIgnored:
 			b.Free()
 		default:
@@ -100,26 +122,32 @@ func (m *Mux) read() error {
 
 // End ends every request in flight, in both directions. Later ones fail at once.
 func (m *Mux) End(err error) {
+	for _, w := range m.end(err) {
+		w.give(nil)
+	}
+}
+
+// end returns the own requests that nobody answers any more.
+func (m *Mux) end(err error) []*waiter {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
-		return
+		return nil
 	}
 	m.err = err
 	m.w.fail(err)
-	for id, w := range m.waiting {
-		delete(m.waiting, id)
-		w.answer <- nil
+	lost := slices.Collect(maps.Values(m.waiting))
+	clear(m.waiting)
+	for _, w := range m.serving {
+		w.cancel()
 	}
-	for id, cancel := range m.serving {
-		delete(m.serving, id)
-		cancel()
-	}
+	clear(m.serving)
 	if m.changed != nil {
 		close(m.changed)
 		m.changed = nil
 		m.draining = false
 	}
+	return lost
 }
 
 // Send sends a frame that nobody answers, and frees it.
@@ -219,7 +247,7 @@ func (m *Mux) deliver(b *Buf) error {
 	m.mu.Unlock()
 	switch {
 	case ok:
-		w.answer <- b
+		w.give(b)
 	case !issued:
 		b.Free()
 		return fmt.Errorf("%w: answer to request %d, which was never made", ErrProtocol, id)
@@ -265,6 +293,7 @@ func (m *Mux) Begin(ctx context.Context, id uint64, left time.Duration) (context
 	if m.err != nil {
 		return nil, m.err
 	}
+	m.last = max(m.last, id)
 	if len(m.serving) >= MaxServing {
 		go m.reply(id, Fail, func(b []byte) []byte {
 			return AppendError(b, m.codec, contract.Errorf(contract.ResourceExhausted, "%w", errBusy))
@@ -278,7 +307,7 @@ func (m *Mux) Begin(ctx context.Context, id uint64, left time.Duration) (context
 	} else {
 		ctx, cancel = context.WithCancel(ctx)
 	}
-	m.serving[id] = cancel
+	m.serving[id] = work{cancel: cancel}
 	return ctx, nil
 }
 
@@ -309,10 +338,10 @@ func (m *Mux) Parent(ctx context.Context) uint64 {
 
 func (m *Mux) cancel(id uint64) {
 	m.mu.Lock()
-	cancel := m.serving[id]
+	w, ok := m.serving[id]
 	m.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	if ok {
+		w.cancel()
 	}
 }
 
@@ -358,6 +387,15 @@ func (m *Mux) ReplyError(id uint64, err error) {
 	m.finish(id)
 }
 
+// ReplyEnd answers request id with an empty answer, or with err.
+func (m *Mux) ReplyEnd(id uint64, err error) {
+	if err != nil {
+		m.ReplyError(id, err)
+		return
+	}
+	m.Reply(id, NewBuf(Answer))
+}
+
 func (m *Mux) reply(id uint64, t Type, body func([]byte) []byte) {
 	b := NewBuf(t)
 	defer b.Free()
@@ -373,14 +411,19 @@ func (m *Mux) deliverReply(b *Buf) { _ = m.w.send(context.Background(), b.B) }
 
 func (m *Mux) finish(id uint64) {
 	m.mu.Lock()
-	cancel := m.serving[id]
+	w, ok := m.serving[id]
 	delete(m.serving, id)
 	if m.draining {
 		close(m.changed)
 		m.changed = make(chan struct{})
 	}
 	m.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	if !ok {
+		return
+	}
+	w.cancel()
+	if w.stream != nil {
+		w.stream.finish(nil)
+		w.stream.drop()
 	}
 }

@@ -2,6 +2,7 @@ package frame
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -59,6 +60,8 @@ type body struct {
 	Path, Peer  string
 	Minor       int
 	Fingerprint string
+	TraceParent string `json:"trace_parent"`
+	TraceState  string `json:"trace_state"`
 	Message     hexBytes
 	Body        hexBytes
 }
@@ -114,9 +117,9 @@ func reread(b *Buf, c contract.Codec, value json.RawMessage) ([]byte, error) {
 			return nil, fmt.Errorf("got %v %x %+v: %w", left, config, m, err)
 		}
 		return AppendOpen(nil, c, left, config, m)
-	case Call:
+	case Call, StreamOpen:
 		return rereadCall(b.Body(), want)
-	case Answer, Cancel:
+	case Answer, Cancel, Message, End, Credit:
 		return want.Body, nil
 	}
 	left, rest, err := ParseTimeout(b.Body())
@@ -151,21 +154,22 @@ func rereadCall(b []byte, want body) ([]byte, error) {
 		return nil, err
 	}
 	if h.Target != want.Target || h.Timeout != want.Timeout || h.Parent != want.Parent || string(h.Path) != want.Path ||
-		string(h.Peer) != want.Peer || h.Minor != want.Minor || !bytes.Equal(message, want.Message) {
+		string(h.Peer) != want.Peer || h.Minor != want.Minor || h.Trace != (contract.Trace{Parent: want.TraceParent, State: want.TraceState}) || !bytes.Equal(message, want.Message) {
 		return nil, fmt.Errorf("got %+v %x", h, message)
 	}
+	ctx := h.Context(context.Background())
 	if h.Target == Receiver {
-		return append(AppendCall(nil, h.Timeout, h.Parent, want.Path), message...), nil
+		return append(AppendTrace(AppendCall(nil, h.Timeout, h.Parent, want.Path), 0, ctx), message...), nil
 	}
 	fingerprint, err := strconv.ParseUint(want.Fingerprint, 16, 64)
 	if err != nil || fingerprint != h.Fingerprint {
 		return nil, fmt.Errorf("fingerprint %x, %v", h.Fingerprint, err)
 	}
-	m, err := contract.Relay(want.Path, want.Minor, fingerprint)
+	m, err := contract.Relay(want.Path, contract.KindUnary, want.Minor, fingerprint)
 	if err != nil {
 		return nil, err
 	}
-	return append(AppendPeerCall(nil, h.Target, h.Timeout, h.Parent, want.Peer, m), message...), nil
+	return append(AppendTrace(AppendPeerCall(nil, h.Target, h.Timeout, h.Parent, want.Peer, m), 0, ctx), message...), nil
 }
 
 func TestRefusedVectors(t *testing.T) {
@@ -180,6 +184,8 @@ func TestRefusedVectors(t *testing.T) {
 				_, _, err = ParseCall(b.Body())
 			case Open:
 				_, _, _, err = ParseOpen(b.Body(), contract.CBOR)
+			case StreamOpen:
+				_, _, err = ParseStream(b.Body())
 			case Ping:
 				_, _, err = ParseTimeout(b.Body())
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/plugstead/plugstead/contract"
+	"github.com/plugstead/plugstead/internal/frame"
 )
 
 // Local calls handlers in this process without a codec. It is safe for concurrent use.
@@ -69,10 +70,19 @@ func (l *Local) Stream(ctx context.Context, m *contract.Method) (contract.Stream
 // Open is Stream with a channel that is closed when the handler has ended.
 func (l *Local) Open(ctx context.Context, m *contract.Method) (contract.Stream, <-chan struct{}, error) {
 	h, err := l.find(m)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = frame.CheckStream(h.Method, m.Kind())
+	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, contract.AsError(err)
 	}
 	p := openPipe(l.context(ctx), h)
+	if m.IsRelay() {
+		return rawEnd{callerEnd{p}, h.Method}, p.ended, nil
+	}
 	return callerEnd{p}, p.ended, nil
 }
 

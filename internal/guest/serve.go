@@ -42,12 +42,33 @@ func (s *Served) Call(ctx context.Context, h frame.CallHeader, message, out []by
 	if !ok || h.Target != frame.Receiver {
 		return nil, contract.Errorf(contract.Unimplemented, "plugin %s does not implement %s", s.env.ID, h.Path)
 	}
-	out, err := handler.InvokeWire(s.context(ctx), nil, message, out)
-	if e := contract.AsError(err); e != nil && e.Stack() != nil {
-		s.env.Log.LogAttrs(ctx, slog.LevelError, "panic in a handler",
-			slog.String("method", string(h.Path)), slog.String("panic", e.Message), slog.String("stack", string(e.Stack())))
-	}
+	out, err := handler.InvokeWire(s.context(h.Context(ctx)), nil, message, out)
+	LogPanic(ctx, s.env.Log, string(h.Path), err)
 	return out, err
+}
+
+// Stream finds the handler of the stream request of h.
+func (s *Served) Stream(h frame.CallHeader, k contract.Kind) (contract.Handler, error) {
+	handler, ok := s.Handlers[string(h.Path)]
+	if !ok || h.Target != frame.Receiver {
+		return handler, contract.Errorf(contract.Unimplemented, "plugin %s does not implement %s", s.env.ID, h.Path)
+	}
+	return handler, frame.CheckStream(handler.Method, k)
+}
+
+// ServeStream runs a handler that Stream has found, until the stream ends.
+func (s *Served) ServeStream(ctx context.Context, h contract.Handler, stream contract.Stream) error {
+	err := h.Serve(s.context(ctx), stream)
+	LogPanic(ctx, s.env.Log, h.Method.Path(), err)
+	return err
+}
+
+// LogPanic tells the log of a panic in the handler of the method at path.
+func LogPanic(ctx context.Context, log *slog.Logger, path string, err error) {
+	if e := contract.AsError(err); e != nil && e.Stack() != nil {
+		log.LogAttrs(ctx, slog.LevelError, "panic in a handler",
+			slog.String("method", path), slog.String("panic", e.Message), slog.String("stack", string(e.Stack())))
+	}
 }
 
 func (s *Served) context(ctx context.Context) context.Context {

@@ -2,7 +2,6 @@ package inproc
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/internal/guest"
@@ -48,10 +47,7 @@ func (i *instance) Invoke(ctx context.Context, m *contract.Method, req, resp any
 	}
 	defer i.gate.Leave()
 	err := i.local.Invoke(ctx, m, req, resp)
-	if e := contract.AsError(err); e != nil && e.Stack() != nil {
-		i.env.Log.LogAttrs(ctx, slog.LevelError, "panic in a handler",
-			slog.String("method", m.Path()), slog.String("panic", e.Message), slog.String("stack", string(e.Stack())))
-	}
+	guest.LogPanic(ctx, i.env.Log, m.Path(), err)
 	return err
 }
 

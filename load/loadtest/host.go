@@ -3,6 +3,7 @@ package loadtest
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"log/slog"
 	"slices"
 	"sync"
@@ -19,6 +20,7 @@ import (
 type host struct {
 	mu      sync.Mutex
 	callers []manifest.ID
+	traces  []contract.Trace
 	notes   []string
 	records []slog.Record
 	changed chan struct{}
@@ -77,7 +79,10 @@ func (h *host) awaitRecord(message string) (out slog.Record) {
 func (h *host) services() []contract.Handler {
 	return []contract.Handler{
 		probe.Lookup.Handle(func(ctx context.Context, t probe.Text) (probe.Text, error) {
-			h.change(func() { h.callers = append(h.callers, load.Caller(ctx)) })
+			h.change(func() {
+				h.callers = append(h.callers, load.Caller(ctx))
+				h.traces = append(h.traces, contract.TraceOf(ctx))
+			})
 			if h.lookup != nil {
 				s, err := h.lookup(ctx, t.Text)
 				return probe.Text{Text: s}, err
@@ -90,10 +95,36 @@ func (h *host) services() []contract.Handler {
 			}
 			return probe.Text{Text: "value of " + t.Text}, nil
 		}),
+		probe.Feed.Handle(h.feed),
+		probe.Total.Handle(func(_ context.Context, in iter.Seq2[probe.Number, error]) (out probe.Number, err error) {
+			for n, err := range in {
+				if err != nil {
+					return out, err
+				}
+				out.N += n.N
+			}
+			return out, nil
+		}),
 		probe.Note.Handle(func(_ context.Context, t probe.Text) (probe.Nothing, error) {
 			h.change(func() { h.notes = append(h.notes, t.Text) })
 			return probe.Nothing{}, nil
 		}),
+	}
+}
+
+// feed yields numbers and notes when it has ended.
+func (h *host) feed(ctx context.Context, n probe.Number) iter.Seq2[probe.Number, error] {
+	return func(yield func(probe.Number, error) bool) {
+		defer h.change(func() {
+			h.callers = append(h.callers, load.Caller(ctx))
+			h.traces = append(h.traces, contract.TraceOf(ctx))
+			h.notes = append(h.notes, "feed ended")
+		})
+		for v, err := range upTo(n.N) {
+			if !yield(v, err) {
+				return
+			}
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package loadtest
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -219,60 +218,6 @@ func testClose(t *testing.T, x Target) {
 	wg.Wait()
 	<-in.Done()
 	if err := in.Err(); err != nil {
-		t.Error(err)
-	}
-}
-
-func testStreams(t *testing.T, x Target) {
-	in := x.start(t, newHost(), "")
-	if !x.Streams {
-		if in.Offers(probe.Count.Method) {
-			t.Error("streams are offered")
-		}
-		for _, err := range probe.Count.Call(t.Context(), in, probe.Number{N: 3}) {
-			if !errors.Is(err, contract.Unimplemented) {
-				t.Error(err)
-			}
-		}
-		return
-	}
-	var got []int
-	for n, err := range probe.Count.Call(t.Context(), in, probe.Number{N: 1000}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got = append(got, n.N); n.N == 3 {
-			break
-		}
-	}
-	if !slices.Equal(got, []int{0, 1, 2, 3}) {
-		t.Error(got)
-	}
-	sum, err := probe.Sum.Call(t.Context(), in, func(yield func(probe.Number, error) bool) {
-		for i := range 5 {
-			if !yield(probe.Number{N: i}, nil) {
-				return
-			}
-		}
-	})
-	if err != nil || sum.N != 10 {
-		t.Error(sum, err)
-	}
-	d, err := probe.Double.Call(t.Context(), in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	for i := range 3 {
-		if err := d.Send(probe.Number{N: i}); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := d.Recv(); err != nil || n.N != 2*i {
-			t.Error(n, err)
-		}
-	}
-	d.CloseSend()
-	if _, err := d.Recv(); err != io.EOF {
 		t.Error(err)
 	}
 }

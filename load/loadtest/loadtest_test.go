@@ -21,7 +21,7 @@ func image(runtime string) func(testing.TB, manifest.ID) load.Image {
 
 var targets = map[string]loadtest.Target{
 	"inproc":  {Driver: inproc.Driver{}, Image: image(manifest.RuntimeInproc), Folder: true, Streams: true},
-	"process": {Driver: process.Driver{}, Image: image(manifest.RuntimeProcess), Apart: true, Folder: true, Ends: true},
+	"process": {Driver: process.Driver{}, Image: image(manifest.RuntimeProcess), Apart: true, Folder: true, Ends: true, Streams: true},
 	"wasm":    {Driver: wasm.Driver{}, Image: image(manifest.RuntimeWasm), Apart: true},
 	"wasm2":   {Driver: wasm.Driver{Instances: 2}, Image: image(manifest.RuntimeWasm), Apart: true},
 }

@@ -47,6 +47,7 @@ func Run(t *testing.T, x Target, only ...string) {
 		{"HostService", testHostService},
 		{"HostServiceWithinCall", testHostServiceWithinCall},
 		{"Peer", testPeer},
+		{"Trace", testTrace},
 		{"Log", testLog},
 		{"Output", testOutput},
 		{"Health", testHealth},
@@ -56,6 +57,11 @@ func Run(t *testing.T, x Target, only ...string) {
 		{"StopTimeout", testStopTimeout},
 		{"Close", testClose},
 		{"Streams", testStreams},
+		{"StreamErrors", testStreamErrors},
+		{"StreamEnds", testStreamEnds},
+		{"StreamFlow", testStreamFlow},
+		{"StreamsOutward", testStreamsOutward},
+		{"StreamCrash", testStreamCrash},
 		{"StartErrors", testStartErrors},
 	} {
 		if len(only) == 0 || slices.Contains(only, c.name) {

@@ -17,11 +17,10 @@ func (i *instance) Invoke(ctx context.Context, m *contract.Method, req, resp any
 		return i.told(frame.ErrClosed)
 	}
 	defer i.gate.Leave()
-	if err := i.table.Check(m, req); err != nil {
+	if err := i.table.Check(m); err != nil {
 		return err
 	}
-	b := frame.NewBuf(frame.Call)
-	b.B = frame.AppendCall(b.B, frame.Left(ctx), i.mux.Parent(ctx), m.Path())
+	b := i.header(ctx, frame.Call, m)
 	body, err := i.table.Append(b.B, m, req)
 	if err != nil {
 		b.Free()
@@ -49,9 +48,41 @@ func (i *instance) told(err error) error {
 	return contract.AsError(err)
 }
 
+// header begins a frame that calls m.
+func (i *instance) header(ctx context.Context, t frame.Type, m *contract.Method) *frame.Buf {
+	b := frame.NewBuf(t)
+	b.B = frame.AppendCall(b.B, frame.Left(ctx), i.mux.Parent(ctx), m.Path())
+	b.B = frame.AppendTrace(b.B, frame.HeaderSize, ctx)
+	return b
+}
+
 // Stream implements contract.Caller.
-func (i *instance) Stream(_ context.Context, m *contract.Method) (contract.Stream, error) {
-	return nil, i.table.NoStream(m)
+func (i *instance) Stream(ctx context.Context, m *contract.Method) (contract.Stream, error) {
+	if !i.gate.Enter() {
+		return nil, i.told(frame.ErrClosed)
+	}
+	s, err := i.openStream(ctx, m)
+	if err != nil {
+		i.gate.Leave()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (i *instance) openStream(ctx context.Context, m *contract.Method) (contract.Stream, error) {
+	if err := i.table.Check(m); err != nil {
+		return nil, err
+	}
+	if err := frame.CheckStream(m, m.Kind()); err != nil {
+		return nil, err
+	}
+	b := i.header(ctx, frame.StreamOpen, m)
+	b.B = append(b.B, byte(m.Kind()))
+	s, err := i.mux.OpenStream(ctx, b, i.table.Messages(m), i.told, i.gate.Leave)
+	if err != nil {
+		return nil, i.told(err)
+	}
+	return s, nil
 }
 
 // Offers implements contract.Caller.

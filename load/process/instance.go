@@ -116,6 +116,8 @@ func (i *instance) take(b *frame.Buf) error {
 		return i.takeHello(b.Body())
 	case t == frame.Call && i.greeted:
 		return i.takeCall(b)
+	case t == frame.StreamOpen && i.greeted:
+		return i.takeStream(b)
 	case t == frame.Log && i.greeted:
 		select {
 		case i.logs <- b:
@@ -131,7 +133,7 @@ func (i *instance) take(b *frame.Buf) error {
 }
 
 func (i *instance) takeHello(body []byte) error {
-	table, err := remote.NewTable(i.manifest, body)
+	table, err := remote.NewTable(i.manifest, body, true)
 	if err == nil {
 		i.table, i.greeted = table, true
 		i.mux.Speak(table.Codec())
@@ -147,16 +149,43 @@ func (i *instance) takeCall(b *frame.Buf) error {
 		b.Free()
 		return err
 	}
-	within := i.mux.Context(h.Parent)
-	if within == nil {
-		within = i.base
-	}
-	ctx, err := i.mux.Begin(within, b.ID(), h.Timeout)
+	ctx, err := i.begin(b.ID(), h)
 	if err != nil || ctx == nil {
 		b.Free()
 		return err
 	}
 	go i.serve(ctx, b, h, message)
+	return nil
+}
+
+// begin is Mux.Begin within the call that the plugin serves meanwhile.
+func (i *instance) begin(id uint64, h frame.CallHeader) (context.Context, error) {
+	within := i.mux.Context(h.Parent)
+	if within == nil {
+		within = i.base
+	}
+	return i.mux.Begin(h.Context(within), id, h.Timeout)
+}
+
+// takeStream runs a stream that the plugin opens.
+func (i *instance) takeStream(b *frame.Buf) error {
+	defer b.Free()
+	h, kind, err := frame.ParseStream(b.Body())
+	if err != nil {
+		return err
+	}
+	id := b.ID()
+	ctx, err := i.begin(id, h)
+	if err != nil || ctx == nil {
+		return err
+	}
+	serving, err := i.outward.Stream(i.table.Codec(), h, kind)
+	if err != nil {
+		i.mux.ReplyError(id, err)
+		return nil
+	}
+	s := i.mux.Accept(ctx, id, serving.Messages)
+	go func() { i.mux.ReplyEnd(id, serving.Serve(ctx, s)) }()
 	return nil
 }
 

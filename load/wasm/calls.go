@@ -21,13 +21,14 @@ func (i *instance) Invoke(ctx context.Context, m *contract.Method, req, resp any
 		return i.stopped()
 	}
 	defer i.gate.Leave()
-	if err := i.table.Check(m, req); err != nil {
+	if err := i.table.Check(m); err != nil {
 		return err
 	}
 	b := frame.NewBuf(frame.Call)
 	defer b.Free()
 	// A context without deadline gets that of the driver; the plugin need not know it.
 	head := frame.AppendCall(append(b.B[:0], byte(frame.Call)), frame.Left(ctx), 0, m.Path())
+	head = frame.AppendTrace(head, 1, ctx)
 	request, err := i.table.Append(head, m, req)
 	if err != nil {
 		return err
@@ -94,7 +95,7 @@ func (i *instance) serve(ctx context.Context, h frame.CallHeader, message, out [
 		ctx, cancel = context.WithTimeout(ctx, h.Timeout)
 		defer cancel()
 	}
-	return i.outward.Serve(ctx, i.codec(), h, message, out)
+	return i.outward.Serve(h.Context(ctx), i.codec(), h, message, out)
 }
 
 // hostLog takes a record of the plugin.
@@ -105,7 +106,10 @@ func (i *instance) hostLog(ctx context.Context, mod api.Module, stack []uint64) 
 
 // Stream implements contract.Caller.
 func (i *instance) Stream(_ context.Context, m *contract.Method) (contract.Stream, error) {
-	return nil, i.table.NoStream(m)
+	if err := i.table.Check(m); err != nil {
+		return nil, err
+	}
+	return nil, frame.CheckStream(m, m.Kind())
 }
 
 // Offers implements contract.Caller.

@@ -234,7 +234,7 @@ func (i *instance) stopped() error {
 func (i *instance) greet(ctx context.Context) error {
 	hello := append([]byte{byte(frame.Hello)}, i.manifest.ID...)
 	return i.use(ctx, false, hello, func(b []byte) (err error) {
-		i.table, err = remote.NewTable(i.manifest, b)
+		i.table, err = remote.NewTable(i.manifest, b, false)
 		return err
 	})
 }

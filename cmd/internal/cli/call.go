@@ -138,7 +138,7 @@ func relay(m *manifest.Manifest, name string) (*contract.Method, error) {
 	}
 	for _, p := range m.Provides {
 		if p.ID == name[:i] {
-			return contract.Relay(fmt.Sprintf("/%s.v%d/%s", p.ID, p.Major, name[i+1:]), p.Minor, 0)
+			return contract.Relay(fmt.Sprintf("/%s.v%d/%s", p.ID, p.Major, name[i+1:]), contract.KindUnary, p.Minor, 0)
 		}
 	}
 	return nil, fmt.Errorf("%s does not provide %s", m.ID, name[:i])

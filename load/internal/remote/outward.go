@@ -32,36 +32,51 @@ func (o *Outward) Serve(ctx context.Context, codec contract.Codec, h frame.CallH
 	if h.Target != frame.Receiver {
 		return o.relay(ctx, codec, h, message, out)
 	}
-	service, ok := o.services[string(h.Path)]
-	if !ok {
-		return nil, contract.Errorf(contract.Unimplemented, "the host does not offer %s", h.Path)
-	}
-	if c := service.Method.Codec(); c != contract.CBOR {
-		codec = c
+	service, codec, err := o.service(h, codec)
+	if err != nil {
+		return nil, err
 	}
 	return service.InvokeWire(load.WithCaller(ctx, o.id), codec, message, out)
 }
 
-// relay hands a call on to another plugin.
-func (o *Outward) relay(ctx context.Context, codec contract.Codec, h frame.CallHeader, message, out []byte) ([]byte, error) {
+// service finds a host service and the codec of its messages.
+func (o *Outward) service(h frame.CallHeader, codec contract.Codec) (contract.Handler, contract.Codec, error) {
+	service, ok := o.services[string(h.Path)]
+	if !ok {
+		return service, nil, contract.Errorf(contract.Unimplemented, "the host does not offer %s", h.Path)
+	}
+	if c := service.Method.Codec(); c != contract.CBOR {
+		codec = c
+	}
+	return service, codec, nil
+}
+
+// find returns the plugin that a call is for, and the method as it hands it on.
+func (o *Outward) find(h frame.CallHeader, k contract.Kind) (contract.Caller, *contract.Method, error) {
 	id := manifest.ID(h.Peer)
 	if !slices.ContainsFunc(o.requires, func(n manifest.Need) bool { return n.ID == id }) {
-		return nil, contract.Errorf(contract.FailedPrecondition, "plugin %s calls %.200q, which its manifest does not name under requires", o.id, id)
+		return nil, nil, contract.Errorf(contract.FailedPrecondition, "plugin %s calls %.200q, which its manifest does not name under requires", o.id, id)
 	}
 	var peer contract.Caller
 	if o.peer != nil {
 		peer = o.peer(id)
 	}
 	if peer == nil {
-		return nil, contract.Errorf(contract.Unavailable, "plugin %s is not running", id)
+		return nil, nil, contract.Errorf(contract.Unavailable, "plugin %s is not running", id)
 	}
-	m, err := contract.Relay(string(h.Path), h.Minor, h.Fingerprint)
+	m, err := contract.Relay(string(h.Path), k, h.Minor, h.Fingerprint)
+	return peer, m, err
+}
+
+// relay hands a call on to another plugin.
+func (o *Outward) relay(ctx context.Context, codec contract.Codec, h frame.CallHeader, message, out []byte) ([]byte, error) {
+	peer, m, err := o.find(h, contract.KindUnary)
 	if err != nil {
 		return nil, err
 	}
 	if h.Target == frame.PeerOffer {
 		if !peer.Offers(m) {
-			return nil, contract.Errorf(contract.Unimplemented, "plugin %s does not implement %s", id, h.Path)
+			return nil, contract.Errorf(contract.Unimplemented, "plugin %s does not implement %s", h.Peer, h.Path)
 		}
 		return out, nil
 	}

@@ -48,7 +48,7 @@ func hello(t *testing.T, c contract.Codec, change func(*frame.HelloMessage)) []b
 
 func TestTable(t *testing.T) {
 	for _, c := range []contract.Codec{contract.CBOR, contract.JSON} {
-		x, err := NewTable(provider, hello(t, c, nil))
+		x, err := NewTable(provider, hello(t, c, nil), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,13 +58,13 @@ func TestTable(t *testing.T) {
 		if !x.Offers(double.Method) || x.Offers(stream.Method) || x.Offers(absent.Method) {
 			t.Error("Offers is wrong")
 		}
-		if err := x.Check(double.Method, &num{}); err != nil {
+		if err := x.Check(double.Method); err != nil {
 			t.Error(err)
 		}
-		if err := x.Check(stream.Method, &num{}); !errors.Is(err, contract.Unimplemented) {
+		if err := x.Check(stream.Method); !errors.Is(err, contract.Unimplemented) {
 			t.Error(err)
 		}
-		if err := x.Check(absent.Method, &num{}); !errors.Is(err, contract.Unimplemented) {
+		if err := x.Check(absent.Method); !errors.Is(err, contract.Unimplemented) {
 			t.Error(err)
 		}
 		b, err := x.Append([]byte("h"), double.Method, &num{4})
@@ -93,26 +93,26 @@ func TestTableErrors(t *testing.T) {
 			h.Methods = []frame.Method{{Path: "/acme.dev/p.v2/Double"}}
 		}),
 	} {
-		if _, err := NewTable(provider, b); err == nil {
+		if _, err := NewTable(provider, b, true); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	x, err := NewTable(provider, hello(t, contract.CBOR, func(h *frame.HelloMessage) { h.Methods[0].Fingerprint = "0000000000000001" }))
+	x, err := NewTable(provider, hello(t, contract.CBOR, func(h *frame.HelloMessage) { h.Methods[0].Fingerprint = "0000000000000001" }), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := x.Check(double.Method, nil); contract.AsError(err).Reason != contract.ReasonMismatch {
+	if err := x.Check(double.Method); contract.AsError(err).Reason != contract.ReasonMismatch {
 		t.Error(err)
 	}
-	relay, err := contract.Relay(tiny.Path(), 2, tiny.Fingerprint())
+	relay, err := contract.Relay(tiny.Path(), contract.KindUnary, 2, tiny.Fingerprint())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := x.Check(relay, &contract.Raw{Codec: "json"}); contract.AsError(err).Reason != contract.ReasonMismatch {
+	if _, err := x.Append(nil, relay, &contract.Raw{Codec: "json"}); contract.AsError(err).Reason != contract.ReasonMismatch {
 		t.Errorf("a message in JSON for a plugin that speaks CBOR: %v", err)
 	}
-	if err := x.Check(relay, &contract.Raw{Codec: "cbor"}); err != nil {
-		t.Error(err)
+	if _, err := x.Append(nil, relay, &contract.Raw{Codec: "cbor"}); err != nil || x.Check(relay) != nil {
+		t.Error(err, x.Check(relay))
 	}
 }
 
@@ -309,7 +309,7 @@ func TestHint(t *testing.T) {
 }
 
 func TestOpenMessage(t *testing.T) {
-	x, err := NewTable(provider, hello(t, contract.JSON, nil))
+	x, err := NewTable(provider, hello(t, contract.JSON, nil), true)
 	if err != nil {
 		t.Fatal(err)
 	}

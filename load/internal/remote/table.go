@@ -14,6 +14,7 @@ import (
 type Table struct {
 	id      manifest.ID
 	codec   contract.Codec // the plugin's word for messages of points whose codec is CBOR
+	streams bool           // the runtime carries them
 	methods map[string]method
 }
 
@@ -25,8 +26,8 @@ type method struct {
 
 // NewTable reads the hello of the plugin that m describes. A hello of another plugin,
 // or one without a point that m promises, is an error, as is all that
-// frame.ParseHello refuses.
-func NewTable(m *manifest.Manifest, hello []byte) (*Table, error) {
+// frame.ParseHello refuses. streams says whether the runtime carries streams.
+func NewTable(m *manifest.Manifest, hello []byte, streams bool) (*Table, error) {
 	h, codec, err := frame.ParseHello(hello)
 	if err != nil {
 		return nil, err
@@ -34,7 +35,7 @@ func NewTable(m *manifest.Manifest, hello []byte) (*Table, error) {
 	if h.Plugin != string(m.ID) {
 		return nil, fmt.Errorf("%w: the program says it is plugin %.200q", frame.ErrProtocol, h.Plugin)
 	}
-	t := &Table{id: m.ID, codec: codec, methods: make(map[string]method, len(h.Methods))}
+	t := &Table{id: m.ID, codec: codec, streams: streams, methods: make(map[string]method, len(h.Methods))}
 	for _, x := range h.Methods {
 		hash, err := x.Hash()
 		if err != nil {
@@ -74,32 +75,31 @@ func (t *Table) CodecOf(m *contract.Method) contract.Codec {
 // Offers reports whether m can be called.
 func (t *Table) Offers(m *contract.Method) bool {
 	x, ok := t.methods[m.Path()]
-	return ok && x.kind == contract.KindUnary && m.Kind() == contract.KindUnary
+	return ok && x.kind == m.Kind() && (t.streams || x.kind == contract.KindUnary)
 }
 
-// Check returns why m cannot be called with req: Unimplemented or FailedPrecondition.
-func (t *Table) Check(m *contract.Method, req any) error {
+// Check returns why m cannot be called: Unimplemented or FailedPrecondition.
+func (t *Table) Check(m *contract.Method) error {
 	x, ok := t.methods[m.Path()]
 	if !ok {
 		return contract.Errorf(contract.Unimplemented, "plugin %s does not implement %s", t.id, m.Path())
 	}
-	if x.kind != contract.KindUnary || m.Kind() != contract.KindUnary {
-		return t.NoStream(m)
+	if x.kind != m.Kind() {
+		return contract.Errorf(contract.FailedPrecondition, "plugin %s: %s is a %s there, not a %s",
+			t.id, m.Path(), x.kind, m.Kind()).Because(contract.ReasonMismatch)
 	}
-	if raw, ok := req.(*contract.Raw); ok && raw.Codec != t.codec.Name() && (raw.Codec == "cbor" || raw.Codec == "json") {
-		return contract.Errorf(contract.FailedPrecondition, "%s: the message is in %s, but plugin %s speaks %s",
-			m.Path(), raw.Codec, t.id, t.codec.Name()).Because(contract.ReasonMismatch)
+	if x.kind != contract.KindUnary && !t.streams {
+		return contract.Errorf(contract.Unimplemented, "plugin %s: %s is a stream, and its runtime carries none", t.id, m.Path())
 	}
 	return contract.CheckAgreement(m, x.minor, x.fingerprint)
 }
 
-// NoStream returns the error of streams, which no runtime outside of the process has.
-func (t *Table) NoStream(m *contract.Method) error {
-	return contract.Errorf(contract.Unimplemented, "plugin %s: %s is a stream, and streams run in-process only", t.id, m.Path())
-}
-
 // Append appends the message req of m.
 func (t *Table) Append(b []byte, m *contract.Method, req any) ([]byte, error) {
+	if raw, ok := req.(*contract.Raw); ok && raw.Codec != t.codec.Name() && (raw.Codec == "cbor" || raw.Codec == "json") {
+		return nil, contract.Errorf(contract.FailedPrecondition, "%s: the message is in %s, but plugin %s speaks %s",
+			m.Path(), raw.Codec, t.id, t.codec.Name()).Because(contract.ReasonMismatch)
+	}
 	at := len(b)
 	b, err := t.CodecOf(m).Append(b, req)
 	if err != nil {
@@ -108,7 +108,8 @@ func (t *Table) Append(b []byte, m *contract.Method, req any) ([]byte, error) {
 	return b, m.CheckSize(len(b) - at)
 }
 
-// Decode reads the answer b of m into resp.
+// Decode reads the answer b of m into resp. A [contract.Raw] is in the codec of req, if
+// that is one too.
 func (t *Table) Decode(b []byte, m *contract.Method, req, resp any) error {
 	if err := m.CheckSize(len(b)); err != nil {
 		return err
@@ -120,6 +121,15 @@ func (t *Table) Decode(b []byte, m *contract.Method, req, resp any) error {
 		resp.(*contract.Raw).Codec = in.Codec
 	}
 	return nil
+}
+
+// Messages returns the messages of the stream m.
+func (t *Table) Messages(m *contract.Method) frame.Messages {
+	return frame.Messages{
+		Append: func(b []byte, msg any) ([]byte, error) { return t.Append(b, m, msg) },
+		Decode: func(b []byte, msg any) error { return t.Decode(b, m, nil, msg) },
+		Limit:  m.Limit(),
+	}
 }
 
 // Open returns the message that opens the plugin.

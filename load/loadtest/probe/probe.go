@@ -28,13 +28,18 @@ var (
 	Count   = contract.ServerStream[Number, Number](Point, "Count", contract.MethodOptions{Optional: true})
 	Sum     = contract.ClientStream[Number, Number](Point, "Sum", contract.MethodOptions{Optional: true})
 	Double  = contract.BidiStream[Number, Number](Point, "Double", contract.MethodOptions{Optional: true})
+	Blobs   = contract.BidiStream[Tock, Tock](Point, "Blobs", contract.MethodOptions{Optional: true})
+	Pull    = contract.ServerStream[Pulling, Number](Point, "Pull", contract.MethodOptions{Optional: true})
 )
 
 // PeerPoint is implemented by the plugin that the other one requires.
 var PeerPoint = contract.Define("plugstead.test/peer", 1, 0)
 
-// PeerEcho is the method of PeerPoint.
-var PeerEcho = contract.Unary[Message, Message](PeerPoint, "Echo")
+// The methods of PeerPoint.
+var (
+	PeerEcho   = contract.Unary[Message, Message](PeerPoint, "Echo")
+	PeerDouble = contract.BidiStream[Number, Number](PeerPoint, "Double", contract.MethodOptions{Optional: true})
+)
 
 // Services is what the host offers to its plugins.
 var Services = contract.Define("plugstead.test/services", 1, 0)
@@ -43,6 +48,8 @@ var Services = contract.Define("plugstead.test/services", 1, 0)
 var (
 	Lookup = contract.Unary[Text, Text](Services, "Lookup")
 	Note   = contract.Unary[Text, Nothing](Services, "Note")
+	Feed   = contract.ServerStream[Number, Number](Services, "Feed", contract.MethodOptions{Optional: true})
+	Total  = contract.ClientStream[Number, Number](Services, "Total", contract.MethodOptions{Optional: true})
 	Unkept = contract.Unary[Nothing, Nothing](Services, "Unkept", contract.MethodOptions{Optional: true}) // not offered
 )
 
@@ -60,8 +67,23 @@ type Tock struct {
 	Data []byte
 }
 
-// Number is a number.
+// Number is a number. Count counts up to it; without end below zero, see the constants.
 type Number struct{ N int }
+
+// Special numbers for Count.
+const (
+	Endless   = -1
+	FailAt3   = -2 // NotFound after three numbers
+	PanicAt3  = -3
+	StandsNow = -4 // sends nothing until its context ends
+)
+
+// Pulling asks for the numbers below N from "host" (Feed), "total" (Total of the host, one
+// number) or "peer" (PeerDouble).
+type Pulling struct {
+	From string
+	N    int
+}
 
 // Message has a field of every kind.
 type Message struct {
@@ -99,6 +121,7 @@ type View struct {
 	Calls             int // of Look, in this instance
 	Quiet             bool
 	Environ           []string
+	Trace             string // traceparent, space, tracestate
 	Now               time.Time
 	Random            uint64
 }

@@ -8,10 +8,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -58,8 +58,10 @@ func init() {
 		sdk.ServerStream(probe.Count, (*plugin).count),
 		sdk.ClientStream(probe.Sum, (*plugin).sum),
 		sdk.BidiStream(probe.Double, (*plugin).double),
+		sdk.BidiStream(probe.Blobs, (*plugin).blobs),
+		sdk.ServerStream(probe.Pull, (*plugin).pull),
 	)
-	sdk.Register(PeerID, probe.PeerEcho.Handle(peerEcho))
+	sdk.Register(PeerID, probe.PeerEcho.Handle(peerEcho), probe.PeerDouble.Handle(double))
 }
 
 type plugin struct {
@@ -202,7 +204,7 @@ func (p *plugin) wait(ctx context.Context, w probe.Waiting) (out probe.Waited, e
 	return out, ctx.Err()
 }
 
-func (p *plugin) look(context.Context, probe.Nothing) (probe.View, error) {
+func (p *plugin) look(ctx context.Context, _ probe.Nothing) (probe.View, error) {
 	var b [8]byte
 	if _, err := rand.Read(b[:]); err != nil {
 		return probe.View{}, err
@@ -212,7 +214,7 @@ func (p *plugin) look(context.Context, probe.Nothing) (probe.View, error) {
 	p.calls++
 	return probe.View{
 		ID: p.env.ID, Word: p.cfg.Word, Limit: p.cfg.Limit, DataDir: p.env.DataDir, Calls: p.calls, Quiet: p.quiet,
-		Environ: os.Environ(), Now: time.Now(), Random: binary.LittleEndian.Uint64(b[:]),
+		Environ: os.Environ(), Trace: contract.TraceOf(ctx).Parent + " " + contract.TraceOf(ctx).State, Now: time.Now(), Random: binary.LittleEndian.Uint64(b[:]),
 	}, nil
 }
 
@@ -251,43 +253,13 @@ func (p *plugin) say(ctx context.Context, s probe.Speech) (probe.Nothing, error)
 	return probe.Nothing{}, nil
 }
 
-func (p *plugin) count(ctx context.Context, n probe.Number) iter.Seq2[probe.Number, error] {
-	return func(yield func(probe.Number, error) bool) {
-		for i := range n.N {
-			if !yield(probe.Number{N: i}, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (p *plugin) sum(_ context.Context, in iter.Seq2[probe.Number, error]) (out probe.Number, err error) {
-	for n, err := range in {
-		if err != nil {
-			return out, err
-		}
-		out.N += n.N
-	}
-	return out, nil
-}
-
-func (p *plugin) double(_ context.Context, d *contract.Duplex[probe.Number, probe.Number]) error {
-	for n, err := range d.All() {
-		if err != nil {
-			return err
-		}
-		if err := d.Send(probe.Number{N: 2 * n.N}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // peerEcho answers with who it is, which it finds in its context.
 func peerEcho(ctx context.Context, m probe.Message) (probe.Message, error) {
 	if m.Text == "fail" {
 		return m, contract.Errorf(contract.AlreadyExists, "peer says no").Because("PEER_NO")
 	}
-	m.Text = sdk.From(ctx).ID + ": " + m.Text
+	if m.Text = sdk.From(ctx).ID + ": " + m.Text; strings.HasSuffix(m.Text, "trace") {
+		m.Text += " " + contract.TraceOf(ctx).Parent
+	}
 	return m, nil
 }
