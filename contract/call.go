@@ -23,16 +23,17 @@ type Caller interface {
 // Direct is an optional interface of a [Caller] in the same process: the typed
 // function is called without pointers and without a codec.
 type Direct interface {
-	// Direct returns the handler of m. If ok is true, done must be released when the
-	// call has ended. A Caller that replaces what it calls counts on it, and stops the
-	// old one only when all its uses are released.
-	Direct(m *Method) (h Handler, done Releaser, ok bool)
+	// Direct returns the handler of m, or nil if m cannot be called so. With a handler,
+	// done must be released when the call has ended. A Caller that replaces what it
+	// calls counts on it, and stops the old one only when all its uses are released.
+	Direct(m *Method) (h *Handler, done Releaser)
 }
 
 // Releaser ends a use.
 type Releaser interface {
-	// Release ends one use. It is called once for each use.
-	Release()
+	// Release ends one use and says whether the call failed. It is called once for each
+	// use.
+	Release(failed bool)
 }
 
 // Conn is what every runtime implements: a [Caller] that can be closed. Close can be
@@ -67,11 +68,11 @@ func (m UnaryMethod[Req, Resp]) callWithin(ctx context.Context, c Caller, req Re
 
 func (m UnaryMethod[Req, Resp]) call(ctx context.Context, c Caller, req Req) (Resp, error) {
 	if d, ok := c.(Direct); ok {
-		if h, done, ok := d.Direct(m.Method); ok {
+		if h, done := d.Direct(m.Method); h != nil {
 			if f, ok := h.typed.(func(context.Context, Req) (Resp, error)); ok {
 				return direct(ctx, f, req, done)
 			}
-			done.Release()
+			done.Release(false)
 		}
 	}
 	return invoke(ctx, m, c, req)
@@ -88,14 +89,14 @@ func invoke[Req, Resp any](ctx context.Context, m UnaryMethod[Req, Resp], c Call
 }
 
 func direct[Req, Resp any](ctx context.Context, f func(context.Context, Req) (Resp, error), req Req, done Releaser) (resp Resp, err error) {
-	defer done.Release()
+	defer func() { done.Release(err != nil) }()
 	defer Recover(&err)
 	if err := ctx.Err(); err != nil {
 		return resp, AsError(err)
 	}
 	out, err := f(ctx, req)
 	if err != nil {
-		return resp, AsError(err)
+		return resp, handled(err)
 	}
 	return out, nil
 }

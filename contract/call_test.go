@@ -35,8 +35,13 @@ func (f *fake) Offers(m *Method) bool                           { return m == f.
 
 type fakeDirect struct{ *fake }
 
-func (f fakeDirect) Direct(m *Method) (Handler, Releaser, bool) { return f.h, f, m == f.h.Method }
-func (f fakeDirect) Release()                                   { f.released++ }
+func (f fakeDirect) Direct(m *Method) (*Handler, Releaser) {
+	if m != f.h.Method {
+		return nil, nil
+	}
+	return &f.h, f
+}
+func (f fakeDirect) Release(bool) { f.released++ }
 
 // callers returns both kinds of caller of h.
 func callers(h Handler) map[string]Caller {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"time"
 )
 
 // Code is the class of an error. The numbers are those of gRPC. A Code is itself an
@@ -69,9 +70,14 @@ type Error struct {
 	Reason  string            `json:"reason,omitempty"` // stable, for programs, in UPPER_SNAKE_CASE
 	Message string            `json:"message,omitempty"`
 	Details map[string]string `json:"details,omitempty"`
+	// Retryable says that the same call may succeed later, after RetryAfter nanoseconds
+	// if that is not zero. Nothing repeats a call for it: the caller decides.
+	Retryable  bool          `json:"retryable,omitempty"`
+	RetryAfter time.Duration `json:"retry_after,omitempty"`
 
-	stack []byte
-	cause error
+	stack       []byte
+	cause       error
+	undelivered bool
 }
 
 // Errorf makes an error. A %w in the format becomes its cause.
@@ -121,6 +127,37 @@ func (e *Error) With(key, value string) *Error {
 	return &out
 }
 
+// Retry returns a copy of e that says that the call may succeed after a time, in
+// nanoseconds on the wire; zero: at any time.
+func (e *Error) Retry(after time.Duration) *Error {
+	out := *e
+	out.Retryable, out.RetryAfter = true, max(after, 0)
+	return &out
+}
+
+// Delivered reports whether the call may have run. It is false only if whoever made the
+// call knows that it did not reach its handler; so the call can be made again.
+func (e *Error) Delivered() bool { return !e.undelivered }
+
+// NotDelivered returns a copy of e that says so. Runtimes use it; it does not cross a
+// boundary, and a handler that returns it has run.
+func (e *Error) NotDelivered() *Error {
+	out := *e
+	out.undelivered = true
+	return &out
+}
+
+// handled is the error of a handler: it has run.
+func handled(err error) *Error {
+	e := AsError(err)
+	if e.undelivered {
+		out := *e
+		out.undelivered = false
+		return &out
+	}
+	return e
+}
+
 // Because returns a copy of e with a reason.
 func (e *Error) Because(reason string) *Error {
 	out := *e
@@ -145,6 +182,7 @@ func AsError(err error) *Error {
 	switch {
 	case errors.As(err, &inner):
 		out.Code, out.Reason, out.Details, out.stack = inner.Code, inner.Reason, inner.Details, inner.stack
+		out.Retryable, out.RetryAfter, out.undelivered = inner.Retryable, inner.RetryAfter, inner.undelivered
 	case errors.As(err, &code):
 		out.Code = code
 	case errors.Is(err, context.DeadlineExceeded):

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestCode(t *testing.T) {
@@ -96,5 +97,34 @@ func TestRecover(t *testing.T) {
 	}
 	if wrapped := AsError(fmt.Errorf("w: %w", e)); wrapped.Stack() == nil {
 		t.Error("the stack is lost by wrapping")
+	}
+}
+
+// TestDelivered: only who made the call can say that it did not arrive; a handler that
+// hands such an error on has run.
+func TestDelivered(t *testing.T) {
+	gone := Errorf(Unavailable, "not running").Because(ReasonStopped).NotDelivered()
+	if gone.Delivered() || AsError(fmt.Errorf("call: %w", gone)).Delivered() || !Errorf(Unavailable, "x").Delivered() {
+		t.Error("Delivered is wrong")
+	}
+	h := echoMethod.Handle(func(context.Context, ping) (pong, error) { return pong{}, gone })
+	for name, c := range callers(h) {
+		_, err := echoMethod.Call(t.Context(), c, ping{})
+		if e := AsError(err); e.Reason != ReasonStopped || !e.Delivered() {
+			t.Errorf("%s: %v, delivered %v", name, err, e.Delivered())
+		}
+	}
+	if gone.With("a", "b").Because("C").Retry(0).Delivered() {
+		t.Error("a copy forgets")
+	}
+}
+
+func TestRetry(t *testing.T) {
+	e := Errorf(Unavailable, "busy").Retry(2 * time.Second)
+	if !e.Retryable || e.RetryAfter != 2*time.Second || Errorf(Unavailable, "x").Retry(-1).RetryAfter != 0 {
+		t.Error(e.Retryable, e.RetryAfter)
+	}
+	if w := AsError(fmt.Errorf("wrapped: %w", e)); !w.Retryable || w.RetryAfter != e.RetryAfter {
+		t.Errorf("%+v", w)
 	}
 }

@@ -31,7 +31,7 @@ func (h Handler) Invoke(ctx context.Context, req, resp any) (err error) {
 		return AsError(err)
 	}
 	if err := h.direct(ctx, req, resp); err != nil {
-		return AsError(err)
+		return handled(err)
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (h Handler) InvokeWire(ctx context.Context, c Codec, in, out []byte) (_ []b
 	before := len(out)
 	out, err = h.wire(ctx, c, in, out)
 	if err != nil {
-		return nil, AsError(err)
+		return nil, handled(err)
 	}
 	if err := h.Method.CheckSize(len(out) - before); err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (h Handler) Serve(ctx context.Context, s Stream) (err error) {
 		return Errorf(Unimplemented, "%s is no stream", h.path())
 	}
 	if err := h.stream(ctx, s); err != nil {
-		return AsError(err)
+		return handled(err)
 	}
 	return nil
 }

@@ -59,6 +59,7 @@ type Method struct {
 	name        string
 	path        string
 	kind        Kind
+	index       int
 	req, resp   reflect.Type
 	fingerprint func() uint64
 }
@@ -68,6 +69,9 @@ func (m *Method) Point() *Point { return m.point }
 
 // Name returns the name within the point.
 func (m *Method) Name() string { return m.name }
+
+// Index returns the position among the methods of the point.
+func (m *Method) Index() int { return m.index }
 
 // Path returns the name on the wire: "/point.vMAJOR/Name".
 func (m *Method) Path() string { return m.path }
@@ -118,6 +122,7 @@ func define[Req, Resp any](p *Point, name string, k Kind, options []MethodOption
 	m.path = "/" + p.id + ".v" + strconv.Itoa(p.major) + "/" + name
 	m.check()
 	m.fingerprint = sync.OnceValue(m.hash)
+	m.index = len(p.methods)
 	p.methods = append(p.methods, m)
 	return m
 }

@@ -36,15 +36,17 @@ var (
 
 // running is one instance and the calls that use it.
 type running struct {
-	in    load.Instance
-	image load.Image
-	calls atomic.Int64
-	gone  atomic.Bool   // no new calls
-	idle  chan struct{} // gets a value when gone and the last call ended
+	in     load.Instance
+	direct contract.Direct // in, if it is one; or nil
+	image  load.Image
+	calls  atomic.Int64
+	gone   atomic.Bool   // no new calls
+	idle   chan struct{} // gets a value when gone and the last call ended
 }
 
 func newRunning(in load.Instance, im load.Image) *running {
-	return &running{in: in, image: im, idle: make(chan struct{}, 1)}
+	d, _ := in.(contract.Direct)
+	return &running{in: in, direct: d, image: im, idle: make(chan struct{}, 1)}
 }
 
 // ID names the plugin.
@@ -147,12 +149,12 @@ func (p *Plugin) acquire() *running {
 		if !r.gone.Load() {
 			return r
 		}
-		r.Release()
+		r.Release(false)
 	}
 }
 
 // Release ends the use of an instance. It implements contract.Releaser.
-func (r *running) Release() {
+func (r *running) Release(bool) {
 	if r.calls.Add(-1) == 0 && r.gone.Load() {
 		select {
 		case r.idle <- struct{}{}:
@@ -189,7 +191,7 @@ func (p *Plugin) Invoke(ctx context.Context, m *contract.Method, req, resp any) 
 	if r == nil {
 		return p.unavailable()
 	}
-	defer r.Release()
+	defer r.Release(false)
 	return r.in.Invoke(ctx, m, req, resp)
 }
 
@@ -199,23 +201,23 @@ func (p *Plugin) Offers(m *contract.Method) bool {
 	if r == nil {
 		return false
 	}
-	defer r.Release()
+	defer r.Release(false)
 	return r.in.Offers(m)
 }
 
 // Direct implements contract.Direct for plugins in this process.
-func (p *Plugin) Direct(m *contract.Method) (contract.Handler, contract.Releaser, bool) {
+func (p *Plugin) Direct(m *contract.Method) (*contract.Handler, contract.Releaser) {
 	r := p.acquire()
 	if r == nil {
-		return contract.Handler{}, nil, false
+		return nil, nil
 	}
-	if d, ok := r.in.(contract.Direct); ok {
-		if h, _, ok := d.Direct(m); ok {
-			return h, r, true
+	if r.direct != nil {
+		if h, _ := r.direct.Direct(m); h != nil {
+			return h, r
 		}
 	}
-	r.Release()
-	return contract.Handler{}, nil, false
+	r.Release(false)
+	return nil, nil
 }
 
 // Stream implements contract.Caller. The stream keeps its instance until it ends or
@@ -227,11 +229,11 @@ func (p *Plugin) Stream(ctx context.Context, m *contract.Method) (contract.Strea
 	}
 	s, err := r.in.Stream(ctx, m)
 	if err != nil {
-		r.Release()
+		r.Release(false)
 		return nil, err
 	}
 	out := &stream{Stream: s, r: r}
-	out.stop = context.AfterFunc(ctx, func() { out.once.Do(r.Release) })
+	out.stop = context.AfterFunc(ctx, func() { out.once.Do(func() { r.Release(false) }) })
 	return out, nil
 }
 
@@ -245,7 +247,7 @@ type stream struct {
 
 func (s *stream) release() {
 	s.stop()
-	s.once.Do(s.r.Release)
+	s.once.Do(func() { s.r.Release(false) })
 }
 
 func (s *stream) Recv(msg any) error {

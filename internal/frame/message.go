@@ -330,7 +330,9 @@ func AppendError(b []byte, c contract.Codec, err error) []byte {
 	}
 	at := len(b)
 	if b, err = c.Append(b, &e); err != nil || len(b)-at > 1<<20 {
-		b, _ = c.Append(b[:at], &contract.Error{Code: e.Code, Reason: e.Reason, Message: e.Message}) // texts and a number
+		b, _ = c.Append(b[:at], &contract.Error{
+			Code: e.Code, Reason: e.Reason, Message: e.Message, Retryable: e.Retryable, RetryAfter: e.RetryAfter,
+		}) // texts and a number
 	}
 	return b
 }
@@ -349,6 +351,7 @@ func ParseError(body []byte, c contract.Codec) *contract.Error {
 	if e.Code == contract.OK || e.Code > contract.Unauthenticated {
 		e.Code = contract.Unknown
 	}
+	e.RetryAfter = max(e.RetryAfter, 0)
 	return e
 }
 

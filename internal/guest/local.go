@@ -2,6 +2,7 @@ package guest
 
 import (
 	"context"
+	"slices"
 
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/internal/frame"
@@ -10,8 +11,27 @@ import (
 // Local calls handlers in this process without a codec. It is safe for concurrent use.
 type Local struct {
 	handlers map[string]contract.Handler
+	points   []pointHandlers                       // the same, to be found faster
 	prepare  func(context.Context) context.Context // nil: handlers get the context as it is
 	name     string                                // for errors
+}
+
+// pointHandlers are the handlers of one point, by the index of their method; nil: none.
+type pointHandlers struct {
+	point   *contract.Point
+	byIndex []*contract.Handler
+}
+
+func byPoint(handlers map[string]contract.Handler) (out []pointHandlers) {
+	for _, h := range handlers {
+		p := h.Method.Point()
+		i := slices.IndexFunc(out, func(x pointHandlers) bool { return x.point == p })
+		if i < 0 {
+			i, out = len(out), append(out, pointHandlers{p, make([]*contract.Handler, len(p.Methods()))})
+		}
+		out[i].byIndex[h.Method.Index()] = &h
+	}
+	return out
 }
 
 var (
@@ -22,7 +42,7 @@ var (
 // NewLocal calls handlers by the path of their method. prepare, if not nil, is applied
 // to the context of every call. name stands in errors.
 func NewLocal(name string, handlers map[string]contract.Handler, prepare func(context.Context) context.Context) *Local {
-	return &Local{handlers, prepare, name}
+	return &Local{handlers, byPoint(handlers), prepare, name}
 }
 
 // ByPath indexes handlers by the path of their method.
@@ -93,10 +113,18 @@ func (l *Local) Offers(m *contract.Method) bool {
 }
 
 // Direct implements contract.Direct.
-func (l *Local) Direct(m *contract.Method) (contract.Handler, contract.Releaser, bool) {
-	h, ok := l.handlers[m.Path()]
-	return h, l, ok && l.prepare == nil
+func (l *Local) Direct(m *contract.Method) (*contract.Handler, contract.Releaser) {
+	if l.prepare != nil {
+		return nil, nil
+	}
+	p := m.Point()
+	for i := range l.points {
+		if x := &l.points[i]; x.point == p && m.Index() < len(x.byIndex) {
+			return x.byIndex[m.Index()], l
+		}
+	}
+	return nil, nil // another definition of the point: Invoke compares it
 }
 
 // Release implements contract.Releaser: there is nothing to release.
-func (l *Local) Release() {}
+func (l *Local) Release(bool) {}

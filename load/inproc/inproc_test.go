@@ -69,15 +69,17 @@ func TestDirect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, done, ok := in.(contract.Direct).Direct(m)
-		if ok != (id == testplugin.ID) {
-			t.Errorf("%s: direct %v", id, ok)
+		h, done := in.(contract.Direct).Direct(m)
+		if (h != nil) != (id == testplugin.ID) {
+			t.Errorf("%s: direct %v", id, h)
 		}
-		done.Release()
+		if h != nil {
+			done.Release(false)
+		}
 		if err := in.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if _, _, ok := in.(contract.Direct).Direct(m); ok {
+		if h, _ := in.(contract.Direct).Direct(m); h != nil {
 			t.Errorf("%s: direct after the stop", id)
 		}
 	}

@@ -37,7 +37,7 @@ func newInstance(env *guest.Env, in *guest.Instance) *instance {
 func (i *instance) context(ctx context.Context) context.Context { return guest.With(ctx, i.env) }
 
 func (i *instance) stopped() error {
-	return contract.Errorf(contract.Unavailable, "plugin %s was stopped", i.env.ID).Because(contract.ReasonStopped)
+	return contract.Errorf(contract.Unavailable, "plugin %s was stopped", i.env.ID).Because(contract.ReasonStopped).NotDelivered()
 }
 
 // Invoke implements contract.Caller.
@@ -73,9 +73,9 @@ func (i *instance) Offers(m *contract.Method) bool { return i.local.Offers(m) }
 
 // Direct implements contract.Direct, for plugins whose handlers need no context of
 // their own.
-func (i *instance) Direct(m *contract.Method) (contract.Handler, contract.Releaser, bool) {
+func (i *instance) Direct(m *contract.Method) (*contract.Handler, contract.Releaser) {
 	if i.gate.Closed() {
-		return contract.Handler{}, nil, false
+		return nil, nil
 	}
 	return i.local.Direct(m)
 }

@@ -41,7 +41,7 @@ func (i *instance) told(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, frame.ErrClosed):
-		return contract.Errorf(contract.Unavailable, "plugin %s is not running", i.manifest.ID).Because(contract.ReasonStopped)
+		return contract.Errorf(contract.Unavailable, "plugin %s is not running", i.manifest.ID).Because(contract.ReasonStopped).NotDelivered()
 	case errors.Is(err, frame.ErrLost):
 		return contract.Errorf(contract.Unavailable, "plugin %s went away during the call", i.manifest.ID).Because(contract.ReasonCrashed)
 	}

@@ -227,7 +227,7 @@ func (i *instance) explain(ctx context.Context, g *guest, err error) error {
 }
 
 func (i *instance) stopped() error {
-	return contract.Errorf(contract.Unavailable, "plugin %s is not running", i.manifest.ID).Because(contract.ReasonStopped)
+	return contract.Errorf(contract.Unavailable, "plugin %s is not running", i.manifest.ID).Because(contract.ReasonStopped).NotDelivered()
 }
 
 // greet asks the module what it implements.
