@@ -427,6 +427,11 @@ func (h *Host) start(ctx context.Context) error {
 	}
 }
 
+// Restart starts a plugin anew: one that runs is swapped for a new instance without losing
+// a call, one that failed gets its whole budget of restarts back. It fails with
+// contract.Unavailable if the plugin was not to run.
+func (h *Host) Restart(ctx context.Context, id manifest.ID) error { return h.set.Restart(ctx, id) }
+
 // Dev starts an image that was not installed, in place of what runs under its id.
 func (h *Host) Dev(ctx context.Context, im load.Image) (*Plugin, error) { return h.set.Put(ctx, im) }
 

@@ -177,6 +177,12 @@ func TestRestartOfAHost(t *testing.T) {
 		if _, err := probe.Tick.Call(t.Context(), p, probe.Tock{}); err != nil {
 			t.Fatal(err)
 		}
+		if err := h.Restart(t.Context(), p.ID()); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Stats(); got.Swaps != 1 || got.Calls != 1 || got.Failed != 0 {
+			t.Errorf("%+v", got)
+		}
 	}
 	if n != 1 {
 		t.Fatalf("%d plugins implement the point", n)

@@ -61,6 +61,9 @@ type Offer struct {
 // State describes the private data of a plugin.
 type State struct {
 	Version int `json:"version"` // changes when older code cannot read newer data
+	// Exclusive says that only one instance at a time can hold what the plugin uses: the
+	// running one is quiesced before another starts.
+	Exclusive bool `json:"exclusive,omitempty"`
 }
 
 // Runtimes says how a plugin can run. At least one field is set.

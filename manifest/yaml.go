@@ -226,7 +226,7 @@ var keys = map[string][]string{
 	"runtimes":         {RuntimeWasm, RuntimeProcess},
 	"runtimes.wasm":    {"module"},
 	"runtimes.process": {"platforms"},
-	"state":            {"version"},
+	"state":            {"version", "exclusive"},
 }
 
 func (d *yamlDecoder) manifest(root *yaml.Node) *Manifest {
@@ -268,7 +268,7 @@ func (d *yamlDecoder) manifest(root *yaml.Node) *Manifest {
 		case "config":
 			m.Config = d.text(k, v)
 		case "state":
-			d.pairs(k, v, keys[k], func(_ string, v *yaml.Node) { m.State.Version = d.number("state.version", v) })
+			m.State = d.state(k, v)
 		}
 	})
 	return m
@@ -280,6 +280,18 @@ func (d *yamlDecoder) version(path string, n *yaml.Node) version.Version {
 		d.wrong(path, n, "%v", err)
 	}
 	return v
+}
+
+func (d *yamlDecoder) state(path string, n *yaml.Node) (s State) {
+	d.pairs(path, n, keys[path], func(k string, v *yaml.Node) {
+		switch k {
+		case "version":
+			s.Version = d.number("state.version", v)
+		case "exclusive":
+			s.Exclusive = d.bool("state.exclusive", v)
+		}
+	})
+	return s
 }
 
 func (d *yamlDecoder) links(path string, n *yaml.Node) map[string]string {

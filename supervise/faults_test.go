@@ -2,6 +2,7 @@ package supervise_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -36,19 +37,38 @@ func (d *scripted) Start(_ context.Context, im load.Image, _ load.Spec) (load.In
 	}
 	a.version, a.done = im.Manifest.Version.String(), make(chan struct{})
 	d.started = append(d.started, name(im))
+	if a.take != nil {
+		return configurable{a}, nil
+	}
 	return a, nil
+}
+
+// configurable is an actor that takes a configuration while it runs.
+type configurable struct{ *actor }
+
+func (c configurable) Reconfigure(_ context.Context, config json.RawMessage) error {
+	return c.take(config)
 }
 
 // actor is an instance. Its functions may be nil.
 type actor struct {
 	version             string
 	health, stop, close func() error
+	quiesce             func() error
+	slowHealth          func(context.Context) error
+	invoke              func(context.Context) error        // before the answer
+	take                func(config json.RawMessage) error // a configuration while running; nil: it cannot
 	stream              func() (contract.Stream, error)
 	once                sync.Once
 	done                chan struct{}
 }
 
-func (a *actor) Invoke(_ context.Context, _ *contract.Method, _, resp any) error {
+func (a *actor) Invoke(ctx context.Context, _ *contract.Method, _, resp any) error {
+	if a.invoke != nil {
+		if err := a.invoke(ctx); err != nil {
+			return err
+		}
+	}
 	*resp.(*string) = a.version
 	return nil
 }
@@ -57,13 +77,18 @@ func (a *actor) Stream(context.Context, *contract.Method) (contract.Stream, erro
 	return a.stream()
 }
 func (a *actor) Offers(*contract.Method) bool  { return true }
-func (a *actor) Health(context.Context) error  { return call(a.health) }
-func (a *actor) Quiesce(context.Context) error { return nil }
-func (a *actor) Stop(context.Context) error    { return call(a.stop) }
-func (a *actor) Close() error                  { a.end(); return call(a.close) }
-func (a *actor) Done() <-chan struct{}         { return a.done }
-func (a *actor) Err() error                    { return nil }
-func (a *actor) end()                          { a.once.Do(func() { close(a.done) }) }
+func (a *actor) Quiesce(context.Context) error { return call(a.quiesce) }
+func (a *actor) Health(ctx context.Context) error {
+	if a.slowHealth != nil {
+		return a.slowHealth(ctx)
+	}
+	return call(a.health)
+}
+func (a *actor) Stop(context.Context) error { return call(a.stop) }
+func (a *actor) Close() error               { a.end(); return call(a.close) }
+func (a *actor) Done() <-chan struct{}      { return a.done }
+func (a *actor) Err() error                 { return nil }
+func (a *actor) end()                       { a.once.Do(func() { close(a.done) }) }
 
 func call(f func() error) error {
 	if f == nil {
@@ -266,8 +291,15 @@ func TestRestartThatFails(t *testing.T) {
 		first.end()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if got := fmt.Sprint(tries); got != "[1s 3s 7s 15s]" {
-			t.Errorf("tries after %s", got)
+		pause, last := time.Second, time.Duration(0)
+		for i, at := range tries { // each twice as long, of which a half is at random
+			if d := at - last; d < pause/2 || d > pause {
+				t.Errorf("pause %d took %v, want %v to %v", i, d, pause/2, pause)
+			}
+			pause, last = 2*pause, at
+		}
+		if len(tries) != 4 {
+			t.Errorf("%d tries", len(tries))
 		}
 		if state, err := p.State(); state != supervise.Failed || err == nil || !strings.Contains(err.Error(), "start a/a 1.0.0: try 4: port in use") {
 			t.Errorf("%s, %v", state, err)
@@ -330,7 +362,7 @@ func TestSpecErrors(t *testing.T) {
 		return load.Spec{}, nil
 	}, supervise.Policy{}, supervise.Events{})
 	defer s.Close()
-	if err := s.Sync(t.Context(), []load.Image{image("a/a", "1.0.0"), image("b/b", "1.0.0")}); !errors.Is(err, bad) {
+	if err := s.Sync(t.Context(), []load.Image{image("a/a", "1.0.0"), needing(image("b/b", "1.0.0"), "a/a")}); !errors.Is(err, bad) {
 		t.Errorf("got %v", err)
 	}
 	if got := strings.Join(d.started, ", "); got != "a/a 1.0.0" || running(s) != "" {
@@ -368,7 +400,7 @@ func TestLinkedPluginsStay(t *testing.T) {
 	if _, err := s2.Put(t.Context(), im); err != nil {
 		t.Fatal(err)
 	}
-	for _, images := range [][]load.Image{{image("a/a", "1.0.0")}, {}, {image("b/b", "1.0.0")}} {
+	for _, images := range [][]load.Image{{image("a/a", "1.0.0")}, {}, {needing(image("b/b", "1.0.0"), "l/l")}} {
 		if err := s2.Sync(t.Context(), images); err != nil {
 			t.Fatal(err)
 		}

@@ -18,13 +18,13 @@ import (
 // calls them, and what runs is left alone. The folder for their data is [load.Image.Data]:
 // the caller sets one that it throws away.
 //
-// It returns a [*StartError] of the first that fails.
-func (s *Set) Probe(ctx context.Context, images []load.Image, within time.Duration) (err error) {
-	s.change.Lock() // so that Close waits for the end
-	defer s.change.Unlock()
-	if s.isClosed() {
-		return ErrClosed
-	}
+// An exclusive plugin is left out while an instance of it runs: both would want what only
+// one can hold. It returns a [*StartError] of the first that fails.
+func (s *Set) Probe(ctx context.Context, images []load.Image, within time.Duration) error {
+	return s.changing(ctx, func(ctx context.Context) error { return s.probe(ctx, images, within) })
+}
+
+func (s *Set) probe(ctx context.Context, images []load.Image, within time.Duration) (err error) {
 	p := probed{set: s, peers: map[manifest.ID]contract.Caller{}}
 	defer func() {
 		for _, r := range slices.Backward(p.started) {
@@ -32,6 +32,9 @@ func (s *Set) Probe(ctx context.Context, images []load.Image, within time.Durati
 		}
 	}()
 	for _, im := range images {
+		if im.Manifest.State.Exclusive && s.plugin(im.Manifest.ID).cur.Load() != nil {
+			continue
+		}
 		if err := p.start(ctx, im, within); err != nil {
 			return err
 		}

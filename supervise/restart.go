@@ -3,45 +3,84 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
-// ErrEnded says that an instance ended without being asked to and gave no reason.
-var ErrEnded = errors.New("it ended without being asked to")
+// Reasons that the supervisor gives for the end of an instance.
+var (
+	ErrEnded  = errors.New("it ended without being asked to") // and gave no reason
+	ErrUnwell = errors.New("it was unwell for too long")
+)
 
-// watch starts an instance again when it ends by itself. epoch is that of the
-// decision to run it.
+// watch starts an instance again when it ends by itself or stays unwell. epoch is that of
+// the decision to run it.
 func (s *Set) watch(p *Plugin, r *running, epoch uint64) {
 	s.watches.Go(func() {
-		select {
-		case <-r.in.Done():
-		case <-s.ctx.Done():
-			return
-		}
-		if p.replace(r, nil, epoch) {
-			s.recover(p, r, epoch)
+		why := s.attend(p, r, epoch)
+		if why != nil && p.replace(r, nil, epoch) {
+			s.recover(p, r, epoch, why)
 		}
 	})
 }
 
+// attend waits until r has ended, or is unwell in too many heartbeats in a row, and
+// returns why. It returns nil when the set is closed.
+func (s *Set) attend(p *Plugin, r *running, epoch uint64) error {
+	var beat <-chan time.Time
+	if s.policy.Heartbeat > 0 {
+		t := time.NewTicker(s.policy.Heartbeat)
+		defer t.Stop()
+		beat = t.C
+	}
+	for misses := 0; ; {
+		select {
+		case <-r.in.Done():
+			if err := r.in.Err(); err != nil {
+				return err
+			}
+			return ErrEnded
+		case <-s.ctx.Done():
+			return nil
+		case <-beat:
+		}
+		switch err := s.ask(r); {
+		case err == nil && misses > 0:
+			misses = 0
+			s.reportAt(p, epoch, Running, nil)
+		case err == nil:
+		case misses+1 >= s.policy.Misses:
+			return fmt.Errorf("%w: %w", ErrUnwell, err)
+		default:
+			misses++
+			s.reportAt(p, epoch, Unhealthy, err)
+		}
+	}
+}
+
+// ask is one heartbeat.
+func (s *Set) ask(r *running) error {
+	ctx, cancel := context.WithTimeout(s.ctx, s.policy.HeartbeatTimeout)
+	defer cancel()
+	return r.in.Health(ctx)
+}
+
 // recover closes an instance that ended and starts its image again until that works
 // or the budget is spent. It runs in the goroutine of the watch.
-func (s *Set) recover(p *Plugin, r *running, epoch uint64) {
-	err := r.in.Err()
-	if err == nil {
-		err = ErrEnded
-	}
-	r.gone.Store(true)
-	_ = r.in.Close() // it is gone; closing frees what is left on this side
+func (s *Set) recover(p *Plugin, r *running, epoch uint64, err error) {
+	r.uses.Or(1)
+	_ = r.in.Close() // it is gone or is to go; closing frees what is left on this side
 	for {
 		before, ok := p.mayRestart(s.policy.Restarts, s.policy.Window)
 		if !ok {
 			s.reportAt(p, epoch, Failed, err)
 			return
 		}
-		if !s.reportAt(p, epoch, Restarting, err) || !sleep(s.ctx, s.policy.Backoff<<min(before, 10)) {
+		if !s.reportAt(p, epoch, Restarting, err) || !sleep(s.ctx, s.pause(before)) {
 			return
 		}
+		p.count.restarts.Add(1)
 		next, startErr := s.start(s.ctx, r.image)
 		if startErr != nil {
 			err = startErr
@@ -55,6 +94,13 @@ func (s *Set) recover(p *Plugin, r *running, epoch uint64) {
 		s.watch(p, next, epoch)
 		return
 	}
+}
+
+// pause is how long to wait before a restart: twice as long each time, and shorter by up
+// to a half at random, so that plugins that failed together do not start together.
+func (s *Set) pause(before int) time.Duration {
+	d := min(s.policy.Backoff<<min(before, 20), s.policy.MaxBackoff)
+	return d/2 + rand.N(d/2+1)
 }
 
 // sleep waits and reports whether ctx is still alive.

@@ -21,6 +21,7 @@ type State string
 // The states of a plugin.
 const (
 	Running    State = "running"
+	Unhealthy  State = "unhealthy"  // it says that it is not well, or nothing; it is still called
 	Restarting State = "restarting" // it ended by itself and is started again
 	Failed     State = "failed"     // it ended by itself too often
 	Stopped    State = "stopped"
@@ -36,9 +37,16 @@ var (
 type Policy struct {
 	Restarts int           // within Window; default 5; below 0: never
 	Window   time.Duration // default 10 minutes
-	Backoff  time.Duration // first pause before a restart, doubled each time; default 100 ms
 	Drain    time.Duration // how long calls on an old instance may take; default 30 s
 	Stop     time.Duration // how long an instance may take to stop; default 5 s
+	Shutdown time.Duration // how long all may take to drain and stop when the set is closed; default 30 s
+
+	Backoff    time.Duration // pause before the first restart, doubled each time, a half of it at random; default 100 ms
+	MaxBackoff time.Duration // longest pause; default 30 s
+
+	Heartbeat        time.Duration // between two questions whether an instance is well; default 10 s; below 0: never
+	HeartbeatTimeout time.Duration // for an answer; default 10 s
+	Misses           int           // in a row before an instance is ended and started again; default 3
 }
 
 func (p Policy) withDefaults() Policy {
@@ -50,10 +58,17 @@ func (p Policy) withDefaults() Policy {
 	if p.Restarts == 0 {
 		p.Restarts = 5
 	}
+	if p.Misses == 0 {
+		p.Misses = 3
+	}
 	def(&p.Window, 10*time.Minute)
-	def(&p.Backoff, 100*time.Millisecond)
 	def(&p.Drain, 30*time.Second)
 	def(&p.Stop, 5*time.Second)
+	def(&p.Shutdown, 30*time.Second)
+	def(&p.Backoff, 100*time.Millisecond)
+	def(&p.MaxBackoff, 30*time.Second)
+	def(&p.Heartbeat, 10*time.Second)
+	def(&p.HeartbeatTimeout, 10*time.Second)
 	return p
 }
 
@@ -61,10 +76,11 @@ func (p Policy) withDefaults() Policy {
 type Change struct {
 	ID    manifest.ID
 	State State
-	Err   error // why, for Restarting and Failed
+	Err   error // why, for Unhealthy, Restarting and Failed
 }
 
-// Events tell what is going on. Every field may be nil.
+// Events tell what is going on. Every field may be nil. They are called by several
+// goroutines at once, and must not change the set.
 type Events struct{ Changed func(Change) }
 
 // Set is the supervised plugins of one host. Its methods allow concurrent calls;
@@ -75,8 +91,8 @@ type Set struct {
 	policy  Policy
 	events  Events
 
-	change  sync.Mutex // one Sync, Put or Close at a time
-	mu      sync.Mutex // guards what follows
+	change  chan struct{} // holds one token while the set changes: one change at a time
+	mu      sync.Mutex    // guards what follows
 	plugins map[manifest.ID]*Plugin
 	order   []manifest.ID // in which they were started
 	closed  bool
@@ -87,7 +103,7 @@ type Set struct {
 
 // New returns an empty set. spec says what an instance gets.
 func New(drivers []load.Driver, spec func(load.Image) (load.Spec, error), p Policy, e Events) *Set {
-	s := &Set{drivers: drivers, spec: spec, policy: p.withDefaults(), events: e, plugins: map[manifest.ID]*Plugin{}}
+	s := &Set{drivers: drivers, spec: spec, policy: p.withDefaults(), events: e, change: make(chan struct{}, 1), plugins: map[manifest.ID]*Plugin{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -168,27 +184,11 @@ func (s *Set) launch(ctx context.Context, im load.Image, spec load.Spec) (*runni
 	if err != nil {
 		return fail(err)
 	}
-	r := newRunning(in, im)
+	r := newRunning(s.plugin(im.Manifest.ID), in, im)
 	if err := in.Health(ctx); err != nil {
 		return fail(errors.Join(err, s.stop(r)))
 	}
 	return r, nil
-}
-
-// stop ends an instance that nobody calls any more.
-func (s *Set) stop(r *running) error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.policy.Stop)
-	defer cancel()
-	err := r.in.Stop(ctx)
-	return errors.Join(err, r.in.Close())
-}
-
-// retire lets the calls on r finish and stops it.
-func (s *Set) retire(r *running) error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.policy.Drain)
-	defer cancel()
-	err := r.drain(ctx)
-	return errors.Join(err, s.stop(r))
 }
 
 // Plugin returns the plugin of an id, which may not be running, or nil.
@@ -242,36 +242,6 @@ func (s *Set) Implementing(p *contract.Point) iter.Seq[*Plugin] {
 
 func provides(m *manifest.Manifest, p *contract.Point) bool {
 	return slices.ContainsFunc(m.Provides, func(r manifest.PointRef) bool { return r.ID == p.ID() && r.Major == p.Major() })
-}
-
-// Close stops every plugin, the last started first. It returns when all ended.
-func (s *Set) Close() error {
-	s.change.Lock()
-	defer s.change.Unlock()
-	s.mu.Lock()
-	s.closed = true
-	order := slices.Clone(s.order)
-	s.order = nil
-	s.mu.Unlock()
-	s.cancel()
-	var errs []error
-	for _, id := range slices.Backward(order) {
-		if err := s.end(s.plugin(id)); err != nil {
-			errs = append(errs, fmt.Errorf("stop %s: %w", id, err))
-		}
-	}
-	s.watches.Wait()
-	return errors.Join(errs...)
-}
-
-// end takes the instance of p away and retires it.
-func (s *Set) end(p *Plugin) error {
-	old, _ := p.decide(nil)
-	s.report(p, Stopped, nil)
-	if old == nil {
-		return nil
-	}
-	return s.retire(old)
 }
 
 // reportAt is report of a restart; it reports whether that still counts.

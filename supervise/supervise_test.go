@@ -124,6 +124,16 @@ func image(id, v string) load.Image {
 	}}
 }
 
+// needing returns im, which requires others.
+func needing(im load.Image, ids ...manifest.ID) load.Image {
+	m := *im.Manifest
+	for _, id := range ids {
+		m.Requires = append(m.Requires, manifest.Need{ID: id})
+	}
+	im.Manifest = &m
+	return im
+}
+
 func newSet(t *testing.T, p supervise.Policy) (*supervise.Set, *fake, func() string) {
 	t.Helper()
 	f := &fake{fail: map[string]error{}, sick: map[string]error{}, last: map[string]*instance{}}
@@ -156,7 +166,7 @@ func running(s *supervise.Set) string {
 func TestSync(t *testing.T) {
 	s, f, _ := newSet(t, supervise.Policy{})
 	sync := func(images ...load.Image) error { return s.Sync(t.Context(), images) }
-	if err := sync(image("b/b", "1.0.0"), image("a/a", "1.0.0")); err != nil {
+	if err := sync(image("b/b", "1.0.0"), needing(image("a/a", "1.0.0"), "b/b")); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.read(); got != "start b/b 1.0.0, start a/a 1.0.0" {
@@ -177,7 +187,7 @@ func TestSync(t *testing.T) {
 	if got := f.read(); got != "stop a/a 1.1.0" {
 		t.Fatal(got)
 	}
-	if err := sync(image("b/b", "1.0.0"), image("c/c", "1.0.0")); err != nil {
+	if err := sync(image("b/b", "1.0.0"), needing(image("c/c", "1.0.0"), "b/b")); err != nil {
 		t.Fatal(err)
 	}
 	f.read()

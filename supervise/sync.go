@@ -9,138 +9,68 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 )
 
+// changing runs f, which changes the set. Only one does at a time, and its context ends
+// when the set is closed; so does the wait for the change before it.
+func (s *Set) changing(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
+	select {
+	case s.change <- struct{}{}:
+		defer func() { <-s.change }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if s.isClosed() {
+		return ErrClosed
+	}
+	err := f(ctx)
+	if err != nil && s.isClosed() {
+		return errors.Join(ErrClosed, err)
+	}
+	return err
+}
+
 // Sync makes the running installed plugins equal to images, which stand in start
 // order. What runs already from the same bytes stays; what is newer is swapped in
 // without losing a call; what is gone is stopped, dependents first. Plugins that are
 // part of the program are left alone.
 //
-// Every new instance is started and healthy before any is switched, so an error
+// Plugins start side by side, each after those that it requires and that stand before
+// it. Every new instance is started and healthy before any is switched, so an error
 // leaves everything as it was. A plugin that did not run before is callable at
 // once, because others of the same change may need it to start. One whose private folder
 // is another one than before is stopped first, so that its data can be copied; calls to it
-// fail meanwhile, and after an error it is started again as it was.
+// fail meanwhile, and after an error it is started again as it was. An exclusive plugin is
+// quiesced before its next instance starts, and still serves.
 func (s *Set) Sync(ctx context.Context, images []load.Image) error {
-	s.change.Lock()
-	defer s.change.Unlock()
-	if s.isClosed() {
-		return ErrClosed
-	}
-	ready, err := s.startAll(ctx, images)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, r := range ready {
-		errs = append(errs, s.swap(r))
-	}
-	for _, id := range slices.Backward(s.started()) {
-		if p := s.plugin(id); !p.linked.Load() && !wanted(images, id) {
-			errs = append(errs, s.end(p))
-			s.forget(id)
+	return s.changing(ctx, func(ctx context.Context) error {
+		c, err := s.startAll(ctx, images)
+		if err != nil {
+			return err
 		}
-	}
-	s.reorder(images)
-	// An old instance that does not stop in good order is killed by its driver; the
-	// new set serves all the same, so that is no error of the change.
-	s.reportStops(errors.Join(errs...))
-	return nil
+		var errs []error
+		for _, r := range c.ready {
+			errs = append(errs, s.swap(r))
+		}
+		for _, id := range slices.Backward(s.started()) {
+			if p := s.plugin(id); !p.linked.Load() && !wanted(images, id) {
+				errs = append(errs, s.end(p))
+				s.forget(id)
+			}
+		}
+		s.reorder(images)
+		// An old instance that does not stop in good order is killed by its driver; the
+		// new set serves all the same, so that is no error of the change.
+		s.reportStops(errors.Join(errs...))
+		return nil
+	})
 }
 
 func (s *Set) reportStops(err error) {
 	if err != nil && s.events.Changed != nil {
 		s.events.Changed(Change{State: Stopped, Err: err})
 	}
-}
-
-// startAll starts what does not run yet. The result waits for its switch.
-func (s *Set) startAll(ctx context.Context, images []load.Image) (ready []*running, err error) {
-	var fresh []started
-	for _, im := range images {
-		p := s.plugin(im.Manifest.ID)
-		old := p.cur.Load()
-		if old != nil && same(old.image, im) {
-			continue
-		}
-		var was *load.Image
-		if old != nil && moves(old.image, im) {
-			was, old = &old.image, nil
-			s.quiesce(p)
-		}
-		down := p.fallen()
-		if down != nil && moves(down.image, im) {
-			p.decide(nil) // its restart is void: it would write to what is copied
-		}
-		r, err := s.start(ctx, im)
-		if err != nil {
-			if was != nil {
-				fresh = append(fresh, started{p, down, was})
-			}
-			for _, r := range slices.Backward(ready) {
-				err = errors.Join(err, s.stop(r))
-			}
-			for _, f := range slices.Backward(fresh) {
-				err = errors.Join(err, s.undo(f))
-			}
-			return nil, err
-		}
-		if old != nil {
-			ready = append(ready, r)
-			continue
-		}
-		fresh = append(fresh, started{p, down, was})
-		s.install(p, r)
-	}
-	return ready, nil
-}
-
-// started is a plugin that a change has started although nothing ran: what had run until
-// it ended by itself, or nil; what was stopped for the change, or nil.
-type started struct {
-	p    *Plugin
-	down *running
-	was  *load.Image
-}
-
-// moves reports whether b has a private folder of its own, which begins with the data of
-// a: a must not run any more when it is made.
-func moves(a, b load.Image) bool { return a.Data != "" && b.Data != "" && a.Data != b.Data }
-
-// quiesce stops a plugin whose data is to be copied. Calls fail until the next one runs.
-func (s *Set) quiesce(p *Plugin) {
-	if r := p.cur.Load(); r != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), s.policy.Stop)
-		_ = r.in.Quiesce(ctx) // it is stopped in any case
-		cancel()
-	}
-	s.reportStops(s.end(p))
-}
-
-// resume starts again what was stopped for a change that failed.
-func (s *Set) resume(p *Plugin, im load.Image) error {
-	r, err := s.start(s.ctx, im)
-	if err != nil {
-		s.report(p, Failed, err)
-		return err
-	}
-	s.install(p, r)
-	return nil
-}
-
-// undo stops what a change that failed has started. A plugin that waited for its
-// restart waits again.
-func (s *Set) undo(f started) error {
-	err := s.end(f.p)
-	if f.was != nil {
-		return errors.Join(err, s.resume(f.p, *f.was))
-	}
-	if f.down == nil {
-		s.forget(f.p.id)
-		return err
-	}
-	_, epoch := f.p.decide(nil)
-	f.p.replace(f.down, nil, epoch)
-	s.watches.Go(func() { s.recover(f.p, f.down, epoch) })
-	return err
 }
 
 func same(a, b load.Image) bool {
@@ -153,22 +83,64 @@ func wanted(images []load.Image, id manifest.ID) bool {
 
 // Put starts im, or swaps it in for what runs under the same id.
 func (s *Set) Put(ctx context.Context, im load.Image) (*Plugin, error) {
-	s.change.Lock()
-	defer s.change.Unlock()
-	if s.isClosed() {
-		return nil, ErrClosed
-	}
-	r, err := s.start(ctx, im)
+	p := s.plugin(im.Manifest.ID)
+	err := s.changing(ctx, func(ctx context.Context) error {
+		if old := p.cur.Load(); old != nil {
+			return s.exchange(ctx, p, old, im)
+		}
+		r, err := s.start(ctx, im)
+		if err != nil {
+			return err
+		}
+		s.install(p, r)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	p := s.plugin(im.Manifest.ID)
-	if p.cur.Load() == nil {
-		s.install(p, r)
-		return p, nil
+	return p, nil
+}
+
+// exchange starts im and swaps it in for old, which runs.
+func (s *Set) exchange(ctx context.Context, p *Plugin, old *running, im load.Image) error {
+	quiet := s.quiesceExclusive(ctx, old, im)
+	r, err := s.start(ctx, im)
+	if err != nil {
+		if quiet {
+			s.reportStops(s.wakeUp(p, old))
+		}
+		return err
 	}
 	s.reportStops(s.swap(r))
-	return p, nil
+	return nil
+}
+
+// renew swaps a new instance of the same image in.
+func (s *Set) renew(ctx context.Context, p *Plugin, old *running) error {
+	return s.exchange(ctx, p, old, old.image)
+}
+
+// quiesceExclusive asks old to release what only one instance can hold, if it or im says
+// that there is such a thing. old still serves.
+func (s *Set) quiesceExclusive(ctx context.Context, old *running, im load.Image) bool {
+	if !old.image.Manifest.State.Exclusive && !im.Manifest.State.Exclusive {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.policy.Stop)
+	defer cancel()
+	_ = old.in.Quiesce(ctx) // if it holds on, the new one says so when it starts
+	return true
+}
+
+// wakeUp swaps a new instance of what old runs in, because old was quiesced for one that
+// did not start. If that fails too, old stays.
+func (s *Set) wakeUp(p *Plugin, old *running) error {
+	r, err := s.start(s.ctx, old.image)
+	if err != nil {
+		s.report(p, Unhealthy, err)
+		return nil
+	}
+	return s.swap(r)
 }
 
 // install makes r the instance of a plugin that has none.
@@ -193,7 +165,8 @@ func (s *Set) swap(r *running) error {
 	if old == nil {
 		return nil
 	}
-	return s.retire(old)
+	p.count.swaps.Add(1)
+	return s.retire(context.Background(), old)
 }
 
 func (s *Set) isClosed() bool {

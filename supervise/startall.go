@@ -1,0 +1,147 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/plugstead/plugstead/load"
+)
+
+// change is what a Sync has started so far.
+type change struct {
+	mu    sync.Mutex
+	ready []*running // wait for their switch
+	fresh []started
+	quiet []exclusive
+}
+
+// started is a plugin that a change has started although nothing ran: what had run until
+// it ended by itself, or nil; what was stopped for the change, or nil.
+type started struct {
+	p    *Plugin
+	down *running
+	was  *load.Image
+}
+
+// exclusive is an instance that was quiesced for the next one.
+type exclusive struct {
+	p   *Plugin
+	old *running
+}
+
+func (c *change) add(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+}
+
+// startAll starts what does not run yet, side by side where nothing is required. After an
+// error all is as it was.
+func (s *Set) startAll(ctx context.Context, images []load.Image) (*change, error) {
+	c := &change{}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err := inOrder(len(images), func(i int) []int { return requiredBefore(images, i) }, func(i int) error {
+		err := s.startOne(ctx, c, images[i])
+		if err != nil {
+			cancel()
+		}
+		return err
+	})
+	if err == nil {
+		return c, nil
+	}
+	for _, r := range slices.Backward(c.ready) {
+		err = errors.Join(err, s.stop(r))
+	}
+	for _, f := range slices.Backward(c.fresh) {
+		err = errors.Join(err, s.undo(f))
+	}
+	for _, q := range slices.Backward(c.quiet) {
+		s.reportStops(s.wakeUp(q.p, q.old))
+	}
+	return nil, err
+}
+
+func (s *Set) startOne(ctx context.Context, c *change, im load.Image) error {
+	p := s.plugin(im.Manifest.ID)
+	old := p.cur.Load()
+	if old != nil && same(old.image, im) {
+		return nil
+	}
+	var was *load.Image
+	switch {
+	case old == nil:
+	case moves(old.image, im):
+		was, old = &old.image, nil
+		s.quiesce(p)
+	case s.quiesceExclusive(ctx, old, im):
+		c.add(func() { c.quiet = append(c.quiet, exclusive{p, old}) })
+	}
+	down := p.fallen()
+	if down != nil && moves(down.image, im) {
+		p.decide(nil) // its restart is void: it would write to what is copied
+	}
+	r, err := s.start(ctx, im)
+	switch {
+	case err != nil && was != nil:
+		c.add(func() { c.fresh = append(c.fresh, started{p, down, was}) })
+		return err
+	case err != nil:
+		return err
+	case old != nil:
+		c.add(func() { c.ready = append(c.ready, r) })
+		return nil
+	}
+	c.add(func() { c.fresh = append(c.fresh, started{p, down, was}) })
+	s.install(p, r)
+	return nil
+}
+
+// moves reports whether b has a private folder of its own, which begins with the data of
+// a: a must not run any more when it is made.
+func moves(a, b load.Image) bool { return a.Data != "" && b.Data != "" && a.Data != b.Data }
+
+// quiesce stops a plugin whose data is to be copied. Calls fail until the next one runs.
+func (s *Set) quiesce(p *Plugin) {
+	if r := p.cur.Load(); r != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), s.policy.Stop)
+		_ = r.in.Quiesce(ctx) // it is stopped in any case
+		cancel()
+	}
+	s.reportStops(s.end(p))
+}
+
+// resume starts again what was stopped for a change that failed.
+func (s *Set) resume(p *Plugin, im load.Image) error {
+	r, err := s.start(s.ctx, im)
+	if err != nil {
+		s.report(p, Failed, err)
+		return err
+	}
+	s.install(p, r)
+	return nil
+}
+
+// undo stops what a change that failed has started. A plugin that waited for its
+// restart waits again.
+func (s *Set) undo(f started) error {
+	err := s.end(f.p)
+	if f.was != nil {
+		return errors.Join(err, s.resume(f.p, *f.was))
+	}
+	if f.down == nil {
+		s.forget(f.p.id)
+		return err
+	}
+	why := f.down.in.Err()
+	if why == nil {
+		why = ErrEnded
+	}
+	_, epoch := f.p.decide(nil)
+	f.p.replace(f.down, nil, epoch)
+	s.watches.Go(func() { s.recover(f.p, f.down, epoch, why) })
+	return err
+}
