@@ -5,6 +5,13 @@
 //		out, err := greeter.Greet.Call(t.Context(), p, greeter.GreetRequest{Name: "Ada"})
 //		...
 //	}
+//
+// The host is what [Options] say: services, other plugins, configuration, a private
+// folder, a log that a [Recorder] keeps. The clock is that of testing/synctest: within
+// synctest.Test a plugin that waits for an hour waits for nothing. When the test ends the
+// plugin is stopped, and goroutines that it left are an error.
+//
+// The owner of an extension point holds implementations to what it promises with a [Suite].
 package sdktest
 
 import (
@@ -12,6 +19,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 
 	"github.com/plugstead/plugstead/contract"
@@ -24,21 +32,41 @@ type Options struct {
 	Config  any                        // encoded as JSON, as an operator would write it; default none
 	Host    []contract.Handler         // host services that the plugin may call
 	Peers   map[string]contract.Caller // plugins that it requires, by id
+	Grants  []string                   // capabilities, "env:HOME" for example; nothing confines a plugin in this process
 	DataDir string                     // private folder; default a folder of the test
-	Log     *slog.Logger               // default the log of the test
+	Log     *slog.Logger               // default the log of the test; see [Recorder]
+	// KeepGoroutines says that goroutines which the plugin leaves are no error.
+	KeepGoroutines bool
+}
+
+// WithDefaults returns o with a folder of the test and its log where o has none. Start does
+// it by itself; an [Implementation] calls it.
+func (o Options) WithDefaults(t testing.TB) Options {
+	if o.DataDir == "" {
+		o.DataDir = t.TempDir()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return o
 }
 
 // Plugin is a plugin that runs in a test. It is safe for concurrent use.
 type Plugin struct {
-	*guest.Local
-	env *guest.Env
-	in  *guest.Instance
+	local *guest.Local
+	env   *guest.Env
+	in    *guest.Instance
+	mark  mark
+
+	stop sync.Once
+	err  error // of stop
 }
 
 var _ contract.Caller = (*Plugin)(nil)
 
 // Start opens the plugin id, which is registered by a package that the test imports, and
-// stops it when the test ends. Whatever is wrong ends the test.
+// stops it when the test ends. Whatever is wrong ends the test. So do goroutines that the
+// plugin has started and that still run when it is stopped.
 func Start(t testing.TB, id string, o Options) *Plugin {
 	t.Helper()
 	p, err := open(t, id, o)
@@ -46,25 +74,32 @@ func Start(t testing.TB, id string, o Options) *Plugin {
 		t.Fatalf("start %s: %v", id, err)
 	}
 	t.Cleanup(func() {
-		if err := guest.Run(p.context(context.Background()), p.in.Stop); err != nil {
+		if err := p.Stop(context.Background()); err != nil {
 			t.Errorf("stop %s: %v", id, err)
+		}
+		if !o.KeepGoroutines {
+			p.mark.check(t, "plugin "+id)
 		}
 	})
 	return p
 }
 
 // StartError opens the plugin id and returns why that failed. A plugin that opens ends
-// the test.
+// the test; goroutines that are left are an error.
 func StartError(t testing.TB, id string, o Options) error {
 	t.Helper()
 	p, err := open(t, id, o)
 	if err == nil {
-		err = guest.Run(p.context(context.Background()), p.in.Stop)
+		err = p.Stop(context.Background())
 		t.Fatalf("start %s: it started; want an error (stopped: %v)", id, err)
+	}
+	if p != nil && !o.KeepGoroutines {
+		p.mark.check(t, "plugin "+id+", which did not start,")
 	}
 	return err
 }
 
+// open returns a plugin with an error too, if there are goroutines to look for.
 func open(t testing.TB, id string, o Options) (*Plugin, error) {
 	r := guest.Linked.Find(id)
 	if r == nil {
@@ -74,27 +109,17 @@ func open(t testing.TB, id string, o Options) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.DataDir == "" {
-		o.DataDir = t.TempDir()
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
-	env := &guest.Env{
+	o = o.WithDefaults(t)
+	p := &Plugin{mark: newMark(), env: &guest.Env{
 		ID: id, Log: o.Log, DataDir: o.DataDir,
 		Host:  guest.NewLocal("the test", guest.ByPath(o.Host), nil),
 		Peers: func(id string) contract.Caller { return o.Peers[id] },
-	}
-	in, err := r.Start(t.Context(), env, guest.DecodeConfig(config))
+	}}
+	p.mark.do(t.Context(), func(ctx context.Context) { p.in, err = r.Start(ctx, p.env, guest.DecodeConfig(config)) })
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	p := &Plugin{env: env, in: in}
-	var prepare func(context.Context) context.Context
-	if !env.Bound {
-		prepare = p.context
-	}
-	p.Local = guest.NewLocal("plugin "+id, in.Handlers, prepare)
+	p.local = guest.NewLocal("plugin "+id, p.in.Handlers, nil)
 	return p, nil
 }
 
@@ -109,13 +134,47 @@ func encode(config any) ([]byte, error) {
 	return wireconfig.Encode(raw, contract.CBOR)
 }
 
-func (p *Plugin) context(ctx context.Context) context.Context { return guest.With(ctx, p.env) }
+// within runs f as the plugin.
+func (p *Plugin) within(ctx context.Context, f func(context.Context)) {
+	if !p.env.Bound {
+		ctx = guest.With(ctx, p.env)
+	}
+	p.mark.do(ctx, f)
+}
+
+// run runs a function of the lifecycle as the plugin.
+func (p *Plugin) run(ctx context.Context, f func(context.Context) error) (err error) {
+	p.mark.do(guest.With(ctx, p.env), func(ctx context.Context) { err = guest.Run(ctx, f) })
+	return err
+}
+
+// Invoke implements contract.Caller.
+func (p *Plugin) Invoke(ctx context.Context, m *contract.Method, req, resp any) (err error) {
+	p.within(ctx, func(ctx context.Context) { err = p.local.Invoke(ctx, m, req, resp) })
+	return err
+}
+
+// Stream implements contract.Caller.
+func (p *Plugin) Stream(ctx context.Context, m *contract.Method) (s contract.Stream, err error) {
+	p.within(ctx, func(ctx context.Context) { s, err = p.local.Stream(ctx, m) })
+	return s, err
+}
+
+// Offers implements contract.Caller.
+func (p *Plugin) Offers(m *contract.Method) bool { return p.local.Offers(m) }
 
 // Check calls the plugin's Check, if it has one.
-func (p *Plugin) Check(ctx context.Context) error { return guest.Run(p.context(ctx), p.in.Check) }
+func (p *Plugin) Check(ctx context.Context) error { return p.run(ctx, p.in.Check) }
 
 // Quiesce calls the plugin's Quiesce, if it has one.
-func (p *Plugin) Quiesce(ctx context.Context) error { return guest.Run(p.context(ctx), p.in.Quiesce) }
+func (p *Plugin) Quiesce(ctx context.Context) error { return p.run(ctx, p.in.Quiesce) }
+
+// Stop calls the plugin's Stop, if it has one, once; the end of the test does it otherwise.
+// A second call returns what the first one did.
+func (p *Plugin) Stop(ctx context.Context) error {
+	p.stop.Do(func() { p.err = p.run(ctx, p.in.Stop) })
+	return p.err
+}
 
 // Configure hands a new configuration to the plugin, encoded like Options.Config. A
 // plugin without Configure gives an Unimplemented error.
@@ -124,5 +183,6 @@ func (p *Plugin) Configure(ctx context.Context, config any) error {
 	if err != nil {
 		return err
 	}
-	return p.in.Reconfigure(p.context(ctx), guest.DecodeConfig(wire))
+	p.mark.do(guest.With(ctx, p.env), func(ctx context.Context) { err = p.in.Reconfigure(ctx, guest.DecodeConfig(wire)) })
+	return err
 }
