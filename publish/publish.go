@@ -8,7 +8,6 @@ package publish
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/publish/lint"
 )
 
 // ManifestFile is the file that describes a plugin, at the top of its folder.
@@ -90,12 +90,8 @@ func checkSchema(dir *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	if len(b) > artifact.MaxDocument {
-		return fmt.Errorf("%s: more than the limit of %d bytes", name, artifact.MaxDocument)
-	}
-	var x map[string]any
-	if err := json.Unmarshal(b, &x); err != nil {
-		return fmt.Errorf("%s: not a JSON schema: %w", name, err)
+	if err := lint.CheckSchema(b); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }

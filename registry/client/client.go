@@ -49,6 +49,7 @@ type Client struct {
 	account *account // of a plain registry; nil: it is none, or nobody
 	access  *access  // of one repository of it
 	plain   bool
+	warn    func(string) // nil: nobody listens
 }
 
 var (
@@ -77,6 +78,10 @@ type Options struct {
 	// Stall is how long the next byte of an answer may take before the connection counts
 	// as broken; default [DefaultStall], negative: for ever. The whole may take any time.
 	Stall time.Duration
+	// Warn gets what the registry has to say of a publication that it accepts, one line each,
+	// in the order of the answers. It may be called from several goroutines. Nil: nobody
+	// listens.
+	Warn func(text string)
 }
 
 // DefaultStall is the default of Options.Stall.
@@ -89,7 +94,7 @@ func New(address string, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{base: u, token: o.Token, retry: o.Retry, stall: cmp.Or(o.Stall, DefaultStall), plain: o.Plain}
+	c := &Client{base: u, token: o.Token, retry: o.Retry, stall: cmp.Or(o.Stall, DefaultStall), plain: o.Plain, warn: o.Warn}
 	switch {
 	case o.Plain:
 		c.token = ""

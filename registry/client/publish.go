@@ -149,6 +149,11 @@ func (t *target) putManifest(ctx context.Context, d artifact.Descriptor, ref str
 	if err != nil {
 		return err
 	}
+	if t.c.warn != nil {
+		for _, text := range registry.ParseWarnings(res.Header.Values("Warning")) {
+			t.c.warn(text)
+		}
+	}
 	return res.Body.Close()
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/internal/strictjson"
+	"github.com/plugstead/plugstead/publish/lint"
 	"github.com/plugstead/plugstead/registry"
 )
 
@@ -105,13 +106,14 @@ func (h *handler) putManifest(w http.ResponseWriter, r *http.Request, t target, 
 	c := registry.Commit{Repo: t.repo, Manifest: m, Actor: actor}
 	if err == nil && !strings.Contains(t.ref, ":") {
 		c.Tag = t.ref
-		c.Release, err = h.release(r, t, m)
+		c.Release, err = h.release(r, t, m, w.Header())
 	}
 	var rec registry.Receipt
 	if err == nil {
 		rec, err = h.b.Commit(detached(r), c)
 	}
 	if err != nil {
+		w.Header().Del("Warning") // of what was not published
 		h.fail(w, r, registry.AsError(err, registry.CodeManifestUnknown))
 		return
 	}
@@ -208,8 +210,9 @@ func (h *handler) checkChildren(r *http.Request, repo string, doc *ociDocument) 
 }
 
 // release makes the index record of a version that is being published. Every tag is
-// a publication: the tag is the version, the repository is the id.
-func (h *handler) release(r *http.Request, t target, m *registry.Manifest) (*registry.Release, error) {
+// a publication: the tag is the version, the repository is the id. What could be better is
+// put into the header of the answer.
+func (h *handler) release(r *http.Request, t target, m *registry.Manifest, answer http.Header) (*registry.Release, error) {
 	bad := func(err error) error {
 		return &registry.Error{Code: registry.CodePluginInvalid, Detail: err.Error(), Err: err}
 	}
@@ -224,6 +227,14 @@ func (h *handler) release(r *http.Request, t target, m *registry.Manifest) (*reg
 	if string(im.Manifest.ID) != t.repo || artifact.TagOf(im.Manifest.Version) != t.ref {
 		return nil, bad(fmt.Errorf("this is %s %s, and the tag is %s:%s", im.Manifest.ID, im.Manifest.Version, t.repo, t.ref))
 	}
+	found, err := lint.Run(r.Context(), blobs, im, lint.Options{})
+	if err == nil {
+		err = lint.Errors(found)
+	}
+	if err != nil {
+		return nil, bad(err)
+	}
+	warn(answer, found)
 	rec, err := index.RecordOf(r.Context(), blobs, im, h.o.Now())
 	if err != nil {
 		return nil, bad(err)

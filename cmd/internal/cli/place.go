@@ -34,8 +34,12 @@ func (f folder) holds(ctx context.Context, id manifest.ID, v version.Version, d 
 // remote is a place at a registry.
 type remote struct {
 	publish.Target
-	c *client.Client
+	c    *client.Client
+	said *[]string // by the registry
 }
+
+// warnings returns what the registry said of the publication, which was made.
+func (r remote) warnings() []string { return *r.said }
 
 func (r remote) holds(ctx context.Context, id manifest.ID, v version.Version, d artifact.Digest) bool {
 	doc, err := r.c.Plugin(ctx, id)
@@ -95,19 +99,25 @@ func target(to string, id manifest.ID) (place, error) {
 	if to != "" && !address {
 		return openFolderPlace(to)
 	}
-	c, err := registryClient(to)
+	said := new([]string)
+	c, err := registryClient(to, said)
 	if err != nil {
 		return nil, err
 	}
-	return remote{c.Target(id), c}, nil
+	return remote{c.Target(id), c, said}, nil
 }
 
-func registryClient(to string) (*client.Client, error) {
+// registryClient opens a registry. What it warns of is added to said, unless that is nil.
+func registryClient(to string, said *[]string) (*client.Client, error) {
 	if to == "" {
 		return nil, fmt.Errorf("publish: %w", fetch.ErrNoSource)
 	}
 	if oci.Is(to) {
 		return nil, cmdline.New("E0415", "publish a newer version, or remove the tag with a tool of the registry", "%s: a plain OCI registry keeps no withdrawals", to)
 	}
-	return client.New(to, client.Options{Token: os.Getenv(envToken)})
+	o := client.Options{Token: os.Getenv(envToken)}
+	if said != nil {
+		o.Warn = func(text string) { *said = append(*said, text) }
+	}
+	return client.New(to, o)
 }

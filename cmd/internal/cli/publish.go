@@ -27,13 +27,14 @@ const envToken = "PLUGSTEAD_TOKEN"
 
 // packed is the JSON result of pack and publish.
 type packed struct {
-	ID      manifest.ID     `json:"id"`
-	Version version.Version `json:"version"`
-	Digest  artifact.Digest `json:"digest"`
-	Size    int64           `json:"size"` // of all blobs, bytes
-	To      string          `json:"to"`
-	Note    string          `json:"note,omitempty"` // what went wrong beside it
-	there   bool            // before, with the same content
+	ID       manifest.ID     `json:"id"`
+	Version  version.Version `json:"version"`
+	Digest   artifact.Digest `json:"digest"`
+	Size     int64           `json:"size"` // of all blobs, bytes
+	To       string          `json:"to"`
+	Note     string          `json:"note,omitempty"`     // what went wrong beside it
+	Warnings []string        `json:"warnings,omitempty"` // of the registry
+	there    bool            // before, with the same content
 }
 
 // options reads the creation time that build systems agree on.
@@ -56,11 +57,7 @@ func pushTo(ctx context.Context, args []string, open func(manifest.ID) (place, e
 	if err != nil {
 		return packed{}, err
 	}
-	dir := "."
-	if len(args) > 0 {
-		dir = args[0]
-	}
-	root, err := openFolder(dir)
+	root, err := openFolder(folderOf(args))
 	if err != nil {
 		return packed{}, err
 	}
@@ -84,6 +81,9 @@ func pushTo(ctx context.Context, args []string, open func(manifest.ID) (place, e
 	}
 	if x, ok := t.(interface{ note() string }); ok {
 		r.Note = x.note()
+	}
+	if x, ok := t.(interface{ warnings() []string }); ok {
+		r.Warnings = x.warnings()
 	}
 	return r, nil
 }
@@ -158,6 +158,9 @@ func publishCommand() *cobra.Command {
 				if r.Note != "" {
 					fmt.Fprintf(w, "note: %s\n", cmdline.Line(r.Note))
 				}
+				if len(r.Warnings) > 0 {
+					fmt.Fprintln(w, warned(r.Warnings))
+				}
 			}}, nil
 		}),
 	}
@@ -178,7 +181,7 @@ func yankCommand() *cobra.Command {
 				return cmdline.Outcome{}, err
 			}
 			y.Reason, y.Undo = reason, undo
-			cl, err := registryClient(cmp.Or(to, os.Getenv(plugstead.EnvRegistry)))
+			cl, err := registryClient(cmp.Or(to, os.Getenv(plugstead.EnvRegistry)), nil)
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
