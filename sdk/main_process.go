@@ -36,27 +36,28 @@ func Main() {
 
 // pipes opens what the host has passed on.
 func pipes() (in, out *os.File, err error) {
-	in, err1 := pipe("PLUGSTEAD_IN")
-	out, err2 := pipe("PLUGSTEAD_OUT")
+	a, err1 := descriptor("PLUGSTEAD_IN")
+	b, err2 := descriptor("PLUGSTEAD_OUT")
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, nil, fmt.Errorf("this program is a plugin and is started by its application: %w", err)
 	}
-	return in, out, nil
+	if in, err = inherited(a, "host"); err != nil || a == b {
+		return in, in, err
+	}
+	out, err = inherited(b, "host")
+	return in, out, err
 }
 
-func pipe(name string) (*os.File, error) {
+func descriptor(name string) (uintptr, error) {
 	s := os.Getenv(name)
 	if s == "" {
-		return nil, fmt.Errorf("%s is not set", name)
+		return 0, fmt.Errorf("%s is not set", name)
 	}
 	fd, err := strconv.ParseUint(s, 10, 32)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return 0, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := os.Unsetenv(name); err != nil { // programs that the plugin starts are not it
-		return nil, err
-	}
-	return inherited(uintptr(fd), name)
+	return uintptr(fd), os.Unsetenv(name) // programs that the plugin starts are not it
 }
 
 // server is one plugin at the end of a connection.

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,9 +24,8 @@ const outputGrace = 250 * time.Millisecond
 // child is a running program. It is reaped in every case.
 type child struct {
 	cmd  *exec.Cmd
-	in   *os.File // the host reads
-	out  *os.File // the host writes
-	tree tree     // the program and what it started
+	wire wire // the host's end
+	tree tree // the program and what it started
 
 	mu     sync.Mutex
 	reaped bool
@@ -35,11 +35,16 @@ type child struct {
 	exited chan struct{} // closed when the program is reaped and its output is read
 }
 
-// pipes are the ends of the child; the host closes its copies after the start.
-type pipes struct{ in, out, stdout, stderr *os.File }
+// ends are one side of all that connects host and program. The host closes those of the
+// program after the start.
+type ends struct {
+	wire           wire
+	stdout, stderr *os.File
+}
 
-func (p pipes) close() {
-	for _, f := range []*os.File{p.in, p.out, p.stdout, p.stderr} {
+func (e ends) close() {
+	e.wire.close()
+	for _, f := range []*os.File{e.stdout, e.stderr} {
 		if f != nil {
 			f.Close()
 		}
@@ -49,44 +54,45 @@ func (p pipes) close() {
 // launch starts the program. All that it does after that is on its own goroutines,
 // which end when the program does.
 func launch(path string, im load.Image, s load.Spec) (*child, error) {
-	var host, theirs pipes
-	var errs [4]error
-	theirs.in, host.out, errs[0] = os.Pipe()
-	host.in, theirs.out, errs[1] = os.Pipe()
-	host.stdout, theirs.stdout, errs[2] = os.Pipe()
-	host.stderr, theirs.stderr, errs[3] = os.Pipe()
+	var host, theirs ends
+	var errs [3]error
+	host.wire, theirs.wire, errs[0] = connect()
+	host.stdout, theirs.stdout, errs[1] = os.Pipe()
+	host.stderr, theirs.stderr, errs[2] = os.Pipe()
 	defer theirs.close()
-	for _, err := range errs {
-		if err != nil {
-			host.close()
-			return nil, err
-		}
+	if err := errors.Join(errs[:]...); err != nil {
+		host.close()
+		return nil, err
 	}
-	enlarge(host.out)
-	enlarge(theirs.out)
-	c := &child{in: host.in, out: host.out, exited: make(chan struct{})}
+	c := &child{wire: host.wire, exited: make(chan struct{})}
 	c.cmd = exec.Command(path)
 	c.cmd.Dir = im.Tree
 	c.cmd.Stdout, c.cmd.Stderr = theirs.stdout, theirs.stderr
 	c.cmd.Env = append(remote.Environ(s.Grants),
 		"PLUGSTEAD_PROTOCOL="+strconv.Itoa(frame.Version), "PLUGSTEAD_PLUGIN="+string(im.Manifest.ID))
-	undo, err := c.tree.prepare(c.cmd, theirs.in, theirs.out)
-	if err == nil {
-		started := make(chan error)
-		go c.run(started, host, s.Logger())
-		err = <-started
-		undo()
-	}
-	if err != nil {
+	if err := c.start(theirs.wire, host, s.Logger()); err != nil {
 		host.close()
 		return nil, err
 	}
 	return c, nil
 }
 
+func (c *child) start(theirs wire, host ends, log *slog.Logger) error {
+	if err := c.tree.prepare(c.cmd); err != nil {
+		return err
+	}
+	if err := theirs.pass(c.cmd); err != nil {
+		c.tree.close()
+		return err
+	}
+	started := make(chan error)
+	go c.run(started, host, log)
+	return <-started
+}
+
 // run starts the program and waits for its end. It keeps its thread: on Linux the
 // program is killed when the thread that started it ends.
-func (c *child) run(started chan<- error, host pipes, log *slog.Logger) {
+func (c *child) run(started chan<- error, host ends, log *slog.Logger) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := c.cmd.Start()
@@ -95,6 +101,9 @@ func (c *child) run(started chan<- error, host pipes, log *slog.Logger) {
 			_ = c.cmd.Process.Kill() // it is not running under our rules
 			_ = c.cmd.Wait()
 		}
+	}
+	if err != nil {
+		c.tree.close()
 	}
 	started <- err
 	if err != nil {
@@ -113,7 +122,7 @@ func (c *child) run(started chan<- error, host pipes, log *slog.Logger) {
 	output.Wait()
 	host.stdout.Close()
 	host.stderr.Close()
-	c.out.Close()
+	c.wire.finish()
 	close(c.exited)
 }
 

@@ -52,7 +52,7 @@ const logQueue = 1024
 
 func newInstance(d Driver, c *child, im load.Image, s load.Spec) *instance {
 	i := &instance{
-		d: d, manifest: im.Manifest, child: c, mux: frame.NewMux(c.in, c.out),
+		d: d, manifest: im.Manifest, child: c, mux: frame.NewMux(c.wire.in, c.wire.out),
 		outward: remote.NewOutward(im.Manifest, s), log: s.Logger(), gate: gate.New(),
 		hello: make(chan error, 1), logs: make(chan *frame.Buf, logQueue), done: make(chan struct{}),
 	}
@@ -78,9 +78,9 @@ func (i *instance) watch() {
 		i.end(i.d.KillAfter) // without its connection the program is of no use
 	})
 	<-i.child.exited
-	_ = i.child.in.SetReadDeadline(time.Now().Add(outputGrace)) // what it sent last counts
+	_ = i.child.wire.in.SetReadDeadline(time.Now().Add(outputGrace)) // what it sent last counts
 	work.Wait()
-	i.child.in.Close()
+	i.child.wire.close()
 	if !i.asked.Load() {
 		i.err = contract.Errorf(contract.Unavailable, "plugin %s %s", i.manifest.ID, i.child.ending())
 		if errors.Is(broken, frame.ErrProtocol) {
@@ -93,7 +93,7 @@ func (i *instance) watch() {
 // end closes the connection and waits for the end of the program, which is forced after
 // grace.
 func (i *instance) end(grace time.Duration) {
-	i.child.out.Close()
+	i.child.wire.finish()
 	i.mux.End(frame.ErrClosed)
 	timer := time.AfterFunc(grace, i.child.kill)
 	defer timer.Stop()

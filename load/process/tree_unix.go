@@ -11,13 +11,11 @@ import (
 // tree is the process group of the program.
 type tree struct{ group int }
 
-// prepare passes on the descriptors, which become 3 and 4, and asks for a group.
-func (t *tree) prepare(cmd *exec.Cmd, in, out *os.File) (undo func(), err error) {
-	cmd.ExtraFiles = []*os.File{in, out}
-	cmd.Env = append(cmd.Env, "PLUGSTEAD_IN=3", "PLUGSTEAD_OUT=4")
+// prepare asks for a group.
+func (t *tree) prepare(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithHost(cmd.SysProcAttr)
-	return func() {}, nil
+	return nil
 }
 
 func (t *tree) adopt(p *os.Process) error {
