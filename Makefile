@@ -25,7 +25,7 @@ YARDSTICK     := $(wildcard $(CURDIR)/../shared/tools/resolver-yardstick)
 PEERS         := $(or $(PLUGSTEAD_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/plugstead/peers)
 export PLUGSTEAD_RESOLVER_DATA ?= $(RESOLVER_DATA)
 
-.PHONY: help demo test serve check bench bench-peers bench-install bench-resolve crash release-check fmt lint build-demo
+.PHONY: help demo test serve check bench bench-runtime bench-peers bench-install bench-resolve crash release-check fmt lint build-demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,10 @@ lint:
 # lint has vetted what test would vet again.
 check: VET := -vet=off
 check: lint test ## everything a change must pass
+
+bench-runtime: ## measure calls, streams, starts, memory and sizes beside hashicorp/go-plugin
+	@mkdir -p $(BIN) && cd internal/bench && go build -o $(BIN)/bench-runtime ./runtime
+	@$(BIN)/bench-runtime -repo $(CURDIR)
 
 bench: ## print first figures; results go to docs/benchmarks.md
 	@cd internal/bench && go run . -repo $(CURDIR)

@@ -66,10 +66,11 @@ type server struct {
 	mux  *frame.Mux
 	base context.Context // of everything the plugin does
 
-	opening bool          // by the reading goroutine
-	ready   chan struct{} // closed when open has ended
-	plugin  *guest.Served // after ready: nil if open failed
-	stopped chan error    // gets the end of a stop
+	opening bool                   // by the reading goroutine
+	pace    map[string]*frame.Pace // by path of method
+	ready   chan struct{}          // closed when open has ended
+	plugin  *guest.Served          // after ready: nil if open failed
+	stopped chan error             // gets the end of a stop
 }
 
 var errNoPlugin = contract.Errorf(contract.FailedPrecondition, "the plugin is not open")
@@ -83,7 +84,10 @@ func serve(in, out *os.File, g *guest.Registry, id string) error {
 	}
 	base, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := &server{reg: reg, mux: frame.NewMux(in, out), base: base, ready: make(chan struct{}), stopped: make(chan error, 1)}
+	s := &server{reg: reg, mux: frame.NewMux(in, out), base: base, ready: make(chan struct{}), stopped: make(chan error, 1), pace: map[string]*frame.Pace{}}
+	for _, m := range reg.Methods {
+		s.pace[m.Path()] = new(frame.Pace)
+	}
 	s.mux.On = s.take
 	hello := frame.NewBuf(frame.Hello)
 	if hello.B, err = contract.CBOR.Append(hello.B, reg.Hello()); err != nil {
@@ -236,11 +240,12 @@ func (s *server) takeCall(b *frame.Buf) error {
 		b.Free()
 		return err
 	}
-	go s.call(ctx, b, h, message)
+	pace := s.pace[string(h.Path)]
+	s.mux.Serve(pace != nil && pace.Quick(), func() { s.call(ctx, b, h, message, pace) })
 	return nil
 }
 
-func (s *server) call(ctx context.Context, b *frame.Buf, h frame.CallHeader, message []byte) {
+func (s *server) call(ctx context.Context, b *frame.Buf, h frame.CallHeader, message []byte, pace *frame.Pace) {
 	defer b.Free()
 	id, answered := b.ID(), false
 	defer func() {
@@ -251,9 +256,13 @@ func (s *server) call(ctx context.Context, b *frame.Buf, h frame.CallHeader, mes
 	p, err := s.opened()
 	out := frame.NewBuf(frame.Answer)
 	if err == nil {
+		begin := time.Now()
 		var body []byte
 		if body, err = p.Call(ctx, h, message, out.B); err == nil {
 			out.B = body
+		}
+		if pace != nil {
+			pace.Took(time.Since(begin))
 		}
 	}
 	answered = true

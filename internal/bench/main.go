@@ -16,7 +16,7 @@ import (
 func main() {
 	repo := flag.String("repo", "../..", "checkout of the project")
 	rounds := flag.Int("rounds", 15, "interleaved repetitions; at least 9")
-	only := flag.String("only", "", "calls, installs or starts; default all")
+	only := flag.String("only", "", "installs or starts; default all")
 	flag.Parse()
 	if err := run(context.Background(), *repo, *only, max(9, *rounds)); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -39,7 +39,6 @@ func run(ctx context.Context, repo, only string, rounds int) (err error) {
 		name    string
 		measure func() ([]figures.Target, error)
 	}{
-		{"calls", func() ([]figures.Target, error) { return calls(ctx, repo, work, rounds) }},
 		{"installs", func() ([]figures.Target, error) { return installs(ctx, work, rounds) }},
 		{"starts", func() ([]figures.Target, error) { return starts(ctx, work, rounds) }},
 	} {

@@ -25,16 +25,20 @@ var (
 // refused with a ResourceExhausted error.
 const MaxServing = 4096
 
+// readSize lets a message of 64 KiB arrive in one piece.
+const readSize = 80 << 10
+
 // Mux carries requests of both sides over one connection. Set On before [Mux.Run].
 // All methods are safe for concurrent use.
 type Mux struct {
 	// On takes every frame that is no answer and no cancellation, and frees it. It is
-	// called by Run, one frame after the other, and must not wait for answers. An error
-	// ends the connection.
+	// called by Run, one frame after the other, and must not wait for answers but in
+	// [Mux.Serve]. An error ends the connection.
 	On func(*Buf) error
 
 	r     *bufio.Reader
 	w     *writer
+	turns turns
 	codec contract.Codec // of errors
 
 	waiters sync.Pool // of this Mux alone: channels do not cross bubbles of testing/synctest
@@ -74,10 +78,13 @@ type work struct {
 // NewMux makes a Mux over r and w, which stay the caller's to close. Errors travel in
 // CBOR until [Mux.Speak] says otherwise.
 func NewMux(r io.Reader, w io.Writer) *Mux {
-	return &Mux{
-		r: bufio.NewReaderSize(r, 64<<10), w: newWriter(w), codec: contract.CBOR,
+	m := &Mux{
+		r: bufio.NewReaderSize(r, readSize), w: newWriter(w), codec: contract.CBOR,
 		waiting: map[uint64]*waiter{}, serving: map[uint64]work{},
 	}
+	m.turns.timer = time.AfterFunc(time.Hour, m.tick)
+	m.turns.timer.Stop()
+	return m
 }
 
 // Speak sets the codec of errors. It is called by On at the latest when it gets the
@@ -87,13 +94,16 @@ func (m *Mux) Speak(c contract.Codec) { m.codec = c }
 // Run reads frames until the connection ends, then ends every request in flight. It
 // returns why: io.EOF if the other side closed between two frames.
 func (m *Mux) Run() error {
-	err := m.read()
+	m.turns.ended = make(chan error, 1)
+	m.handOver() // what is served there may end its goroutine, not this one
+	err := <-m.turns.ended
 	m.End(err)
 	return err
 }
 
-func (m *Mux) read() error {
-	for {
+// read returns when the connection ends or t is lost.
+func (m *Mux) read(t *turn) error {
+	for t.state.Load() != lost {
 		b, err := Read(m.r)
 		if err != nil {
 			return err
@@ -118,6 +128,7 @@ func (m *Mux) read() error {
 			}
 		}
 	}
+	return nil
 }
 
 // End ends every request in flight, in both directions. Later ones fail at once.

@@ -2,15 +2,30 @@ package process
 
 import "os"
 
-// wire is one end of the connection between host and program: a socket on Unix, where both
-// files are the same, elsewhere two pipes.
+// wire is one end of the connection between host and program: two pipes.
 type wire struct{ in, out *os.File }
 
-func (w wire) close() {
-	if w.in != nil {
-		w.in.Close()
+func connect() (host, theirs wire, err error) {
+	if theirs.in, host.out, err = os.Pipe(); err != nil {
+		return wire{}, wire{}, err
 	}
-	if w.out != nil && w.out != w.in {
-		w.out.Close()
+	if host.in, theirs.out, err = os.Pipe(); err != nil {
+		host.close()
+		theirs.close()
+		return wire{}, wire{}, err
+	}
+	enlarge(host.out)
+	enlarge(theirs.out)
+	return host, theirs, nil
+}
+
+// finish tells the program that nothing more comes. What it sends is still read.
+func (w wire) finish() { w.out.Close() }
+
+func (w wire) close() {
+	for _, f := range []*os.File{w.in, w.out} {
+		if f != nil {
+			f.Close()
+		}
 	}
 }

@@ -9,22 +9,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// connect makes two pipes.
-func connect() (host, theirs wire, err error) {
-	if theirs.in, host.out, err = os.Pipe(); err != nil {
-		return wire{}, wire{}, err
-	}
-	if host.in, theirs.out, err = os.Pipe(); err != nil {
-		host.close()
-		theirs.close()
-		return wire{}, wire{}, err
-	}
-	return host, theirs, nil
-}
-
-// finish tells the program that nothing more comes. What it sends is still read.
-func (w wire) finish() { w.out.Close() }
-
 // pass gives the program its ends under their own numbers.
 func (w wire) pass(cmd *exec.Cmd) error {
 	for name, f := range map[string]*os.File{"PLUGSTEAD_IN": w.in, "PLUGSTEAD_OUT": w.out} {

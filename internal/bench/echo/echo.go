@@ -10,8 +10,10 @@ type Message struct {
 	Data []byte
 }
 
-// Point and Echo are the extension point and its only method.
+// Point is the extension point, Echo answers with what it gets, Many with a stream of N
+// messages of 1 KiB.
 var (
 	Point = contract.Define("bench.plugstead.dev/echo", 1, 0)
 	Echo  = contract.Unary[Message, Message](Point, "Echo")
+	Many  = contract.ServerStream[Message, Message](Point, "Many", contract.MethodOptions{Optional: true})
 )

@@ -34,3 +34,9 @@ func Median(list []time.Duration) time.Duration {
 	list = slices.Sorted(slices.Values(list))
 	return list[len(list)/2]
 }
+
+// P99 is the 99th percentile, what one call in a hundred takes at least.
+func P99(list []time.Duration) time.Duration {
+	list = slices.Sorted(slices.Values(list))
+	return list[len(list)*99/100]
+}

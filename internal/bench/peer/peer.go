@@ -6,6 +6,8 @@ package peer
 
 import (
 	"context"
+	"io"
+	"iter"
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
@@ -22,6 +24,7 @@ const (
 	service = "bench.Echo"
 	tiny    = "/" + service + "/Tiny"
 	large   = "/" + service + "/Large"
+	many    = "/" + service + "/Many"
 )
 
 // Plugin is the plugin for both sides.
@@ -55,15 +58,54 @@ func (c *Client) Large(ctx context.Context, b []byte) ([]byte, error) {
 	return out.GetValue(), err
 }
 
+// Many receives n messages of 1 KiB.
+func (c *Client) Many(ctx context.Context, n int) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		s, err := c.c.NewStream(ctx, &desc.Streams[0], many)
+		if err == nil {
+			err = s.SendMsg(wrapperspb.Int32(int32(n)))
+		}
+		if err == nil {
+			err = s.CloseSend()
+		}
+		for err == nil {
+			m := new(wrapperspb.BytesValue)
+			if err = s.RecvMsg(m); err == nil && !yield(m.GetValue(), nil) {
+				return
+			}
+		}
+		if err != io.EOF {
+			yield(nil, err)
+		}
+	}
+}
+
 var desc = grpc.ServiceDesc{
 	ServiceName: service, HandlerType: (*any)(nil),
 	Methods: []grpc.MethodDesc{
 		{MethodName: "Tiny", Handler: echo[wrapperspb.StringValue]},
 		{MethodName: "Large", Handler: echo[wrapperspb.BytesValue]},
 	},
+	Streams: []grpc.StreamDesc{{StreamName: "Many", Handler: send, ServerStreams: true}},
 }
 
 func echo[T any](_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	in := new(T)
 	return in, decode(in)
+}
+
+func send(_ any, s grpc.ServerStream) error {
+	n := new(wrapperspb.Int32Value)
+	if err := s.RecvMsg(n); err != nil {
+		return err
+	}
+	out := wrapperspb.Bytes(make([]byte, 1<<10))
+	for range n.GetValue() {
+		if err := s.SendMsg(out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
