@@ -109,6 +109,7 @@ func (c *child) run(started chan<- error, host ends, log *slog.Logger) {
 	if err != nil {
 		return
 	}
+	c.tree.guard(log)
 	var output sync.WaitGroup
 	output.Go(func() { c.copy(host.stdout, &remote.Lines{Log: log, Level: slog.LevelInfo, Stream: "stdout"}) })
 	output.Go(func() {

@@ -403,10 +403,16 @@ func count(t *testing.T) int {
 	return len(list)
 }
 
-// TestHostKilled: a host that is killed leaves no plugin behind.
+// TestHostKilled: a host that is killed leaves no plugin behind, and nothing that a plugin
+// has started.
 func TestHostKilled(t *testing.T) {
-	dir := folder(t, "good")
-	cmd := exec.Command(os.Args[0], dir)
+	for _, kind := range []string{"good", "family"} {
+		t.Run(kind, func(t *testing.T) { hostKilled(t, kind) })
+	}
+}
+
+func hostKilled(t *testing.T, kind string) {
+	cmd := exec.Command(os.Args[0], folder(t, kind), kind)
 	cmd.Args[0] = "host"
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
@@ -415,15 +421,64 @@ func TestHostKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	var pid int
-	if _, err2 := fmt.Sscan(line, &pid); err != nil || err2 != nil {
-		t.Fatal(line, err, err2)
+	lines := bufio.NewScanner(out)
+	var pid, child int
+	for (pid == 0 || child == 0 && kind == "family") && lines.Scan() {
+		if _, err := fmt.Sscanf(lines.Text(), "child %d", &child); err != nil {
+			_, _ = fmt.Sscan(lines.Text(), &pid)
+		}
 	}
-	fd := watchPid(t, pid)
+	if pid == 0 {
+		t.Fatal(lines.Err())
+	}
+	fds := []int{watchPid(t, pid)}
+	if kind == "family" {
+		fds = append(fds, watchPid(t, child))
+	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	gone(t, fd)
+	for _, fd := range fds {
+		gone(t, fd)
+	}
+}
+
+// TestWatchdog: the shell keeps the groups that are there, and ends with the last.
+func TestWatchdog(t *testing.T) {
+	var w watchdog
+	var pids, fds []int
+	for range 3 {
+		cmd := exec.Command("sleep", "1000")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = cmd.Wait() }()
+		pids = append(pids, cmd.Process.Pid)
+		fds = append(fds, watchPid(t, cmd.Process.Pid))
+		w.add(cmd.Process.Pid, slog.New(slog.DiscardHandler))
+	}
+	w.end(pids[1])
+	if err := w.in.Close(); err != nil { // as when the host is killed
+		t.Fatal(err)
+	}
+	if err := w.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	gone(t, fds[0])
+	gone(t, fds[2])
+	if err := syscall.Kill(pids[1], 0); err != nil {
+		t.Errorf("a group that was taken away: %v", err)
+	}
+	if err := syscall.Kill(-pids[1], syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	gone(t, fds[1])
+
+	w = watchdog{}
+	w.add(1<<30, slog.New(slog.DiscardHandler))
+	shell := watchPid(t, w.cmd.Process.Pid)
+	w.end(1 << 30)
+	gone(t, shell)
 }

@@ -4,10 +4,12 @@ package process
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -269,13 +271,21 @@ func foreign() {
 	}
 }
 
+// printHandler prints messages.
+type printHandler struct{ lineHandler }
+
+func (printHandler) Handle(_ context.Context, r slog.Record) error {
+	fmt.Println(r.Message)
+	return nil
+}
+
 // hostProgram is a host: it starts the plugin beside it and waits to be killed.
 func hostProgram() {
 	self, err := os.Executable()
 	if err != nil {
 		panic(err)
 	}
-	in, err := Driver{}.Start(contextOf(), image(os.Args[1], "good"), specOf(nil))
+	in, err := Driver{}.Start(contextOf(), image(os.Args[1], os.Args[2]), specOf(slog.New(printHandler{})))
 	if err != nil {
 		panic(err)
 	}

@@ -3,13 +3,17 @@
 package process
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
 	"syscall"
 )
 
 // tree is the process group of the program.
-type tree struct{ group int }
+type tree struct {
+	group   int
+	guarded bool
+}
 
 // prepare asks for a group.
 func (t *tree) prepare(cmd *exec.Cmd) error {
@@ -26,4 +30,14 @@ func (t *tree) adopt(p *os.Process) error {
 // kill ends the group; none is left if the program has ended alone.
 func (t *tree) kill() { _ = syscall.Kill(-t.group, syscall.SIGKILL) }
 
-func (t *tree) close() {}
+// guard makes sure that the group ends with the host.
+func (t *tree) guard(log *slog.Logger) {
+	t.guarded = true
+	guard.add(t.group, log)
+}
+
+func (t *tree) close() {
+	if t.guarded {
+		guard.end(t.group)
+	}
+}

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
 	"syscall"
@@ -36,6 +37,9 @@ func (t *tree) adopt(p *os.Process) error {
 	defer windows.CloseHandle(h)
 	return windows.AssignProcessToJobObject(t.job, h)
 }
+
+// guard has nothing to do: the job ends with the host.
+func (t *tree) guard(*slog.Logger) {}
 
 func (t *tree) kill() { _ = windows.TerminateJobObject(t.job, 1) }
 

@@ -1,0 +1,88 @@
+//go:build unix
+
+package process
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// watchdog is a shell that ends the groups of this host's programs when the host is gone,
+// however it went: it sees the end of its input. It runs while there is a group. The
+// kernel ends a program itself on some systems, but not what the program has started.
+type watchdog struct {
+	mu     sync.Mutex
+	groups int
+	cmd    *exec.Cmd
+	in     *os.File // nil: there is none
+}
+
+// guard is for all drivers of this process.
+var guard watchdog
+
+// script keeps a set of groups. Each has a space on both sides.
+const script = `g=' '
+while read -r op p; do
+  case $op in
+    add) g="$g$p " ;;
+    end) case $g in *" $p "*) g="${g%%" $p "*} ${g#*" $p "}" ;; esac ;;
+  esac
+done
+for p in $g; do kill -s KILL -- "-$p"; done`
+
+// add is told of a group once it exists.
+func (w *watchdog) add(group int, log *slog.Logger) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.groups++; w.in == nil {
+		if err := w.start(); err != nil {
+			log.Warn("what this plugin starts will outlive a host that is killed", "err", err)
+			return
+		}
+	}
+	w.tell("add", group)
+}
+
+// end is told of a group before its number may belong to another.
+func (w *watchdog) end(group int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tell("end", group)
+	if w.groups--; w.groups == 0 && w.in != nil {
+		w.in.Close()
+		_ = w.cmd.Process.Kill() // it has nothing left to do
+		_ = w.cmd.Wait()
+		w.in, w.cmd = nil, nil
+	}
+}
+
+// tell is called with mu held.
+func (w *watchdog) tell(op string, group int) {
+	if w.in != nil {
+		_ = w.in.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = fmt.Fprintln(w.in, op, group) // if it is gone, so is what it could do
+	}
+}
+
+// start is called with mu held.
+func (w *watchdog) start() error {
+	r, in, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	cmd := exec.Command("/bin/sh", "-c", script)
+	cmd.Stdin, cmd.Env, cmd.Dir = r, []string{}, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // not reached by what ends the host's group
+	if err := cmd.Start(); err != nil {
+		in.Close()
+		return err
+	}
+	w.cmd, w.in = cmd, in
+	return nil
+}
