@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,10 +12,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/plugstead/plugstead"
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/fetch"
+	"github.com/plugstead/plugstead/hook"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/load"
@@ -186,6 +189,10 @@ func TestRestartOfAHost(t *testing.T) {
 	}
 	if n != 1 {
 		t.Fatalf("%d plugins implement the point", n)
+	}
+	hooks := hook.At(probe.Point, func() iter.Seq[*plugstead.Plugin] { return h.Plugins(probe.Point) })
+	if out, err := hook.Chain(t.Context(), hooks, probe.Tick, probe.Tock{Text: "x"}, hook.Options{Timeout: time.Minute}); err != nil || out.Text == "" {
+		t.Errorf("%+v, %v", out, err)
 	}
 }
 

@@ -42,6 +42,7 @@ type Manifest struct {
 	Capabilities []Capability             `json:"capabilities,omitempty"`
 	Config       string                   `json:"config,omitempty"` // file with the JSON schema of the configuration
 	State        State                    `json:"state,omitzero"`
+	Hooks        []Hook                   `json:"hooks,omitempty"` // sorted by point
 }
 
 // Need is a plugin in a range of versions.

@@ -99,6 +99,13 @@ func TestParseRefuses(t *testing.T) {
 		"repeated offer":        strings.Replace(ok, `"runtimes"`, `"offers":[{"id":"a/c","version":"1.0.0"},{"id":"a/c","version":"2.0.0"}],"runtimes"`, 1),
 		"own offer":             strings.Replace(ok, `"runtimes"`, `"offers":[{"id":"a/b","version":"1.0.0"}],"runtimes"`, 1),
 		"half a pair":           strings.Replace(ok, `"runtimes"`, `"summary":"\ud800","runtimes"`, 1),
+		"hook of no point":      strings.Replace(ok, `"runtimes"`, `"hooks":[{"point":"a.b/c"}],"runtimes"`, 1),
+		"large priority":        strings.Replace(ok, `"runtimes"`, `"provides":[{"id":"a.b/c","major":1,"minor":0}],"hooks":[{"point":"a.b/c","priority":1001}],"runtimes"`, 1),
+		"before itself":         strings.Replace(ok, `"runtimes"`, `"provides":[{"id":"a.b/c","major":1,"minor":0}],"hooks":[{"point":"a.b/c","before":["a/b"]}],"runtimes"`, 1),
+		"before twice":          strings.Replace(ok, `"runtimes"`, `"provides":[{"id":"a.b/c","major":1,"minor":0}],"hooks":[{"point":"a.b/c","before":["a/c","a/c"]}],"runtimes"`, 1),
+		"before and after":      strings.Replace(ok, `"runtimes"`, `"provides":[{"id":"a.b/c","major":1,"minor":0}],"hooks":[{"point":"a.b/c","before":["a/c"],"after":["a/c"]}],"runtimes"`, 1),
+		"after no plugin":       strings.Replace(ok, `"runtimes"`, `"provides":[{"id":"a.b/c","major":1,"minor":0}],"hooks":[{"point":"a.b/c","after":["c"]}],"runtimes"`, 1),
+		"hook twice":            strings.Replace(ok, `"runtimes"`, `"provides":[{"id":"a.b/c","major":1,"minor":0}],"hooks":[{"point":"a.b/c"},{"point":"a.b/c"}],"runtimes"`, 1),
 		"large state":           strings.Replace(ok, `"runtimes"`, `"state":{"version":10000},"runtimes"`, 1),
 		"reserved name":         strings.Replace(ok, "m.wasm", "NUL", 1),
 		"unseen character":      strings.Replace(ok, "m.wasm", "m\u200b.wasm", 1),
@@ -163,7 +170,7 @@ func TestHugeLists(t *testing.T) {
 	}
 	for key, value := range map[string]string{
 		"keywords": list(`"a"`), "files": list(`"a"`), "capabilities": list(`"a"`), "provides": list(`{}`),
-		"requires": list(`{"range":"1"}`), "conflicts": list(`{"range":"1"}`), "any_of": list(`[]`), "offers": list(`{}`),
+		"requires": list(`{"range":"1"}`), "conflicts": list(`{"range":"1"}`), "any_of": list(`[]`), "offers": list(`{}`), "hooks": list(`{}`),
 		"any_of.1": "",
 	} {
 		field := key

@@ -219,7 +219,7 @@ func (d *yamlDecoder) rng(path string, n *yaml.Node) version.Range {
 var keys = map[string][]string{
 	"": {
 		"id", "version", "summary", "license", "keywords", "links", "provides", "host", "requires",
-		"any_of", "conflicts", "offers", "runtimes", "files", "capabilities", "config", "state",
+		"any_of", "conflicts", "offers", "runtimes", "files", "capabilities", "config", "state", "hooks",
 	},
 	"links":            linkKinds,
 	"requires.*":       {"range", "optional", "init"},
@@ -227,6 +227,7 @@ var keys = map[string][]string{
 	"runtimes.wasm":    {"module"},
 	"runtimes.process": {"platforms"},
 	"state":            {"version", "exclusive"},
+	"hooks.*":          {"priority", "before", "after"},
 }
 
 func (d *yamlDecoder) manifest(root *yaml.Node) *Manifest {
@@ -269,6 +270,8 @@ func (d *yamlDecoder) manifest(root *yaml.Node) *Manifest {
 			m.Config = d.text(k, v)
 		case "state":
 			m.State = d.state(k, v)
+		case "hooks":
+			m.Hooks = d.hooks(k, v)
 		}
 	})
 	return m

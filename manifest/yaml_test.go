@@ -150,7 +150,7 @@ func TestDocument(t *testing.T) {
 	}
 	for _, key := range []string{
 		"id", "version", "summary", "license", "keywords", "links", "provides", "host", "requires", "any_of", "conflicts", "offers",
-		"runtimes", "files", "capabilities", "config", "state.version",
+		"runtimes", "files", "capabilities", "config", "state.version", "state.exclusive", "hooks",
 	} {
 		if !strings.Contains(parts[len(parts)-1], "\n| `"+key+"` |") {
 			t.Errorf("key %s has no line", key)

@@ -19,7 +19,7 @@ const (
 )
 
 // vocabulary is below all steps; a package may import those before it.
-var vocabulary = []string{"version", "manifest", "artifact", "contract", "sdk"}
+var vocabulary = []string{"version", "manifest", "artifact", "contract", "hook", "sdk"}
 
 // steps in the order of the walk.
 var steps = []string{"publish", "store", "index", "resolve", "fetch", "verify", "install", "load", "supervise", "update"}
