@@ -25,7 +25,7 @@ YARDSTICK     := $(wildcard $(CURDIR)/../shared/tools/resolver-yardstick)
 PEERS         := $(or $(PLUGSTEAD_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/plugstead/peers)
 export PLUGSTEAD_RESOLVER_DATA ?= $(RESOLVER_DATA)
 
-.PHONY: help demo test serve check bench bench-runtime bench-peers bench-install bench-resolve crash release-check fmt lint build-demo
+.PHONY: help demo test serve check soak bench bench-runtime bench-peers bench-install bench-resolve crash release-check fmt lint build-demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -63,7 +63,11 @@ lint:
 
 # lint has vetted what test would vet again.
 check: VET := -vet=off
-check: lint test ## everything a change must pass
+check: SOAK ?= 30s
+check: lint test soak ## everything a change must pass
+
+soak: ## calls, streams and callbacks under kills and swaps, for SOAK (10m); nothing may be lost or left
+	@go test -count=1 -timeout 30m ./internal/soak -run TestSoak -soak $(or $(SOAK),10m) -v | grep -v '^=== '
 
 bench-runtime: ## measure calls, streams, starts, memory and sizes beside hashicorp/go-plugin
 	@mkdir -p $(BIN) && cd internal/bench && go build -o $(BIN)/bench-runtime ./runtime

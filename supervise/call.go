@@ -39,20 +39,48 @@ func again(m *contract.Method, err error) bool {
 		(!e.Delivered() || m.Idempotent && e.Reason == contract.ReasonCrashed)
 }
 
-// try runs f on the instance that runs. If the instance goes away and the call of m may be
-// made again, it waits for the next instance, as long as one is to come.
+// try runs f on the instance that runs, or on the next if the plugin is started again just
+// now. If the instance goes away and the call of m may be made again, it waits for the
+// next one, as long as one is to come.
 func (p *Plugin) try(ctx context.Context, m *contract.Method, f func(*running) error) error {
 	for tries := 1; ; tries++ {
 		r := p.acquire()
+		for r == nil && p.returns() && p.next(ctx, nil) {
+			r = p.acquire()
+		}
 		if r == nil {
-			return p.unavailable()
+			return late(ctx, p.unavailable())
 		}
 		err := f(r)
-		if err == nil || tries == maxTries || !again(m, err) || !p.next(ctx, r) {
+		if err == nil || tries == maxTries || !again(m, err) {
 			return err
+		}
+		if !p.next(ctx, r) {
+			return late(ctx, err)
 		}
 		p.count.retried.Add(1)
 	}
+}
+
+// late is the error of ctx if that ended while a call waited to be made again because of
+// err, else err.
+func late(ctx context.Context, err error) error {
+	cause := ctx.Err()
+	if cause == nil {
+		return err
+	}
+	e := contract.AsError(cause)
+	if !contract.AsError(err).Delivered() {
+		e = e.NotDelivered()
+	}
+	return e
+}
+
+// returns reports whether what ran has ended by itself and may be started again.
+func (p *Plugin) returns() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.down != nil && p.state != Failed && p.state != Stopped
 }
 
 // next waits until another instance than r runs and reports whether one does.
@@ -75,9 +103,9 @@ func (p *Plugin) next(ctx context.Context, r *running) bool {
 	}
 }
 
-// Invoke implements contract.Caller. A call that did not reach its plugin, because that
-// ended just then, is made again when the plugin runs again; so is an idempotent one
-// that was cut off.
+// Invoke implements contract.Caller. While the plugin restarts a call waits, as long as its
+// context allows. A call that did not reach its plugin, because that ended just then, is
+// made again when the plugin runs again; so is an idempotent one that was cut off.
 func (p *Plugin) Invoke(ctx context.Context, m *contract.Method, req, resp any) error {
 	p.count.calls.Add(1)
 	begin := time.Now()

@@ -13,7 +13,8 @@ import (
 
 // Plugin is a name that keeps working while instances come and go. It is a
 // contract.Caller: pass it to the methods of an extension point. Its methods allow
-// concurrent calls. A call while no instance runs fails with contract.Unavailable.
+// concurrent calls. A call waits for a restart, and fails with contract.Unavailable if none
+// is to come.
 type Plugin struct {
 	id     manifest.ID
 	linked atomic.Bool // part of the program
