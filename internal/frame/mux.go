@@ -191,10 +191,7 @@ func (m *Mux) Do(ctx context.Context, b *Buf) (*Buf, error) {
 		err = m.w.send(ctx, b.B)
 	}
 	if err != nil && m.forget(id) {
-		if ctx.Err() == nil && !isTooLarge(b) {
-			err = fmt.Errorf("%w: %w", ErrClosed, err)
-		}
-		return nil, err
+		return nil, unsent(ctx, b, err)
 	}
 	select {
 	case answer := <-w.answer:
@@ -207,6 +204,14 @@ func (m *Mux) Do(ctx context.Context, b *Buf) (*Buf, error) {
 	}
 	m.sendCancel(id)
 	return nil, ctx.Err()
+}
+
+// unsent says why b was not sent: an error of ctx, or of its size, or the connection ended.
+func unsent(ctx context.Context, b *Buf, err error) error {
+	if isTooLarge(b) || err == ctx.Err() {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrClosed, err)
 }
 
 func isTooLarge(b *Buf) bool { return len(b.B)-lengthSize > MaxSize }

@@ -295,3 +295,18 @@ func TestMuxContext(t *testing.T) {
 		t.Error("the context of a request that ended is found", err)
 	}
 }
+
+// TestLateAndBroken: when the time of a call is over and the connection is broken too, the
+// error is one of the two that callers know.
+func TestLateAndBroken(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range []error{os.ErrClosed, io.ErrClosedPipe} {
+		if got := unsent(ctx, request("x"), err); !errors.Is(got, ErrClosed) || !errors.Is(got, err) {
+			t.Error(got)
+		}
+	}
+	if got := unsent(ctx, request("x"), ctx.Err()); got != context.Canceled {
+		t.Error(got)
+	}
+}

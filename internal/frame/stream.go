@@ -86,10 +86,7 @@ func (m *Mux) OpenStream(ctx context.Context, b *Buf, x Messages, told func(erro
 		err = m.w.send(ctx, b.B)
 	}
 	if err != nil && m.forget(id) {
-		if ctx.Err() == nil {
-			err = fmt.Errorf("%w: %w", ErrClosed, err)
-		}
-		return nil, err
+		return nil, unsent(ctx, b, err)
 	}
 	s.watch(ended)
 	return s, nil
