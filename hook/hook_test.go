@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -117,13 +118,13 @@ func TestOrderProperty(t *testing.T) {
 		var list []*plugin
 		n := 1 + rand.IntN(8)
 		for i := range n {
-			text := fmt.Sprintf("%c %d", 'a'+i, rand.IntN(3))
+			words := []string{string(rune('a' + i)), strconv.Itoa(rand.IntN(3))}
 			for range rand.IntN(3) {
 				if j := rand.IntN(n); j != i {
-					text += fmt.Sprintf(" %c%c", "<>"[rand.IntN(2)], 'a'+j)
+					words = append(words, fmt.Sprintf("%c%c", "<>"[rand.IntN(2)], 'a'+j))
 				}
 			}
-			list = append(list, newPlugin(text, nil))
+			list = append(list, newPlugin(strings.Join(words, " "), nil))
 		}
 		h := at(list...)
 		order, circle := h.Order(), h.Circle()
