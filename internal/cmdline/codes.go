@@ -31,6 +31,8 @@ var Codes = map[Code]struct {
 	"E0101": {ExitFailure, "plugin.yaml has mistakes"},
 	"E0102": {ExitFailure, "the folder has no plugin.yaml"},
 	"E0103": {ExitFailure, "a file of the plugin cannot be packed"},
+	"E0104": {ExitFailure, "the plugin cannot be built"},
+	"E0107": {ExitFailure, "the folder cannot take a new plugin"},
 	"E0201": {ExitNoSolution, "no plugin has that name"},
 	"E0202": {ExitNoSolution, "the version ranges of wishes and plugins exclude each other"},
 	"E0203": {ExitIncompatible, "no version is for this version of the application"},

@@ -35,11 +35,15 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	plugin := buildPlugin(t, repo)
+	caches := goCaches(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("REPO", repo)
 			e.Setenv("PLUGIN", plugin)
+			for k, v := range caches {
+				e.Setenv(k, v)
+			}
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
@@ -54,6 +58,20 @@ func TestScripts(t *testing.T) {
 			"file-server": fileServer, "spoil": spoil, "truncate": truncate, "evil-bundle": evilBundle,
 		},
 	})
+}
+
+// goCaches says where the go command finds modules and what it has built, since scripts have
+// a home of their own. They fetch nothing.
+func goCaches(t *testing.T) map[string]string {
+	t.Helper()
+	env := map[string]string{"GOPROXY": "off", "GOSUMDB": "off", "GOTOOLCHAIN": "local", "GOCACHE": "", "GOMODCACHE": ""}
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(string(out))
+	env["GOCACHE"], env["GOMODCACHE"] = lines[0], lines[1]
+	return env
 }
 
 // buildPlugin builds the example plugin as WebAssembly, once for all scripts.
