@@ -43,6 +43,10 @@ type Manifest struct {
 	Config       string                   `json:"config,omitempty"` // file with the JSON schema of the configuration
 	State        State                    `json:"state,omitzero"`
 	Hooks        []Hook                   `json:"hooks,omitempty"` // sorted by point
+	// Build is the command that makes what Runtimes names, its words with spaces between
+	// them; no shell reads it. It is for authors, stands in plugin.yaml only, and is not
+	// published.
+	Build string `json:"-"`
 }
 
 // Need is a plugin in a range of versions.

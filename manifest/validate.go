@@ -19,6 +19,7 @@ const (
 	MaxKeywords     = 20
 	maxKeyword      = 40
 	maxLicense      = 200
+	maxBuild        = 500 // bytes
 	maxLink         = 500
 	MaxList         = 200 // entries of any list or map without a limit of its own
 	MaxOffers       = 20  // names a plugin stands in for: a registry rewrites a document for each
@@ -28,6 +29,7 @@ const (
 
 var (
 	keywordPattern = regexp.MustCompile(`^[a-z0-9]+(?:[ ._+-][a-z0-9]+)*$`)
+	buildPattern   = regexp.MustCompile(`^[A-Za-z0-9_./@%+=:,-]+(?: [A-Za-z0-9_./@%+=:,-]+)*$`)
 	licensePattern = regexp.MustCompile(`^[A-Za-z0-9.+() -]+$`)
 )
 
@@ -109,6 +111,9 @@ func (v *validator) host(host map[string]version.Range) {
 
 func (v *validator) texts(m *Manifest) {
 	v.check("summary", checkLine(m.Summary, MaxSummary))
+	if m.Build != "" && (len(m.Build) > maxBuild || !buildPattern.MatchString(m.Build)) {
+		v.add("build", "", "%.60q: want a command and its words, with single spaces between them: no shell reads it, so what needs more is a script of its own", m.Build)
+	}
 	if m.License != "" && (len(m.License) > maxLicense || !licensePattern.MatchString(m.License)) {
 		v.add("license", "", "%.40q is no SPDX licence expression", m.License)
 	}

@@ -219,7 +219,7 @@ func (d *yamlDecoder) rng(path string, n *yaml.Node) version.Range {
 var keys = map[string][]string{
 	"": {
 		"id", "version", "summary", "license", "keywords", "links", "provides", "host", "requires",
-		"any_of", "conflicts", "offers", "runtimes", "files", "capabilities", "config", "state", "hooks",
+		"any_of", "conflicts", "offers", "runtimes", "files", "capabilities", "config", "state", "hooks", "build",
 	},
 	"links":            linkKinds,
 	"requires.*":       {"range", "optional", "init"},
@@ -238,6 +238,8 @@ func (d *yamlDecoder) manifest(root *yaml.Node) *Manifest {
 			m.ID = ID(d.text(k, v))
 		case "version":
 			m.Version = d.version(k, v)
+		case "build":
+			m.Build = d.text(k, v)
 		case "summary":
 			m.Summary = d.text(k, v)
 		case "license":

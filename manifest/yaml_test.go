@@ -52,6 +52,21 @@ func TestValid(t *testing.T) {
 	}
 }
 
+// TestBuildIsNotPublished: how a plugin is built is its author's matter.
+func TestBuildIsNotPublished(t *testing.T) {
+	m, err := manifest.ParseYAML("plugin.yaml", files(t, "valid")["build.yaml"])
+	if err != nil || m.Build != "cargo build --release --target=wasm32-wasip1" {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	b, err := m.JSON()
+	if err != nil || strings.Contains(string(b), "cargo") {
+		t.Errorf("%s, %v", b, err)
+	}
+	if _, err := manifest.Parse([]byte(strings.Replace(string(b), `"id"`, `"build":"make","id"`, 1))); err == nil {
+		t.Error("a plugin.json with a command was read")
+	}
+}
+
 func TestInvalid(t *testing.T) {
 	for name, b := range files(t, "invalid") {
 		first, _, _ := strings.Cut(string(b), "\n")
@@ -150,7 +165,7 @@ func TestDocument(t *testing.T) {
 	}
 	for _, key := range []string{
 		"id", "version", "summary", "license", "keywords", "links", "provides", "host", "requires", "any_of", "conflicts", "offers",
-		"runtimes", "files", "capabilities", "config", "state.version", "state.exclusive", "hooks",
+		"runtimes", "files", "capabilities", "config", "state.version", "state.exclusive", "hooks", "build",
 	} {
 		if !strings.Contains(parts[len(parts)-1], "\n| `"+key+"` |") {
 			t.Errorf("key %s has no line", key)

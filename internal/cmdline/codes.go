@@ -32,6 +32,8 @@ var Codes = map[Code]struct {
 	"E0102": {ExitFailure, "the folder has no plugin.yaml"},
 	"E0103": {ExitFailure, "a file of the plugin cannot be packed"},
 	"E0104": {ExitFailure, "the plugin cannot be built"},
+	"E0105": {ExitFailure, "the plugin fails a check"},
+	"E0106": {ExitUsage, "it is not said how to build the plugin"},
 	"E0107": {ExitFailure, "the folder cannot take a new plugin"},
 	"E0201": {ExitNoSolution, "no plugin has that name"},
 	"E0202": {ExitNoSolution, "the version ranges of wishes and plugins exclude each other"},

@@ -9,7 +9,6 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"runtime/debug"
@@ -17,15 +16,13 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/plugstead/plugstead/cmd/internal/author"
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/manifest"
 )
 
 //go:embed all:template
 var templates embed.FS
-
-// library is the module that plugins in Go import.
-const library = "github.com/plugstead/plugstead"
 
 // blueprint is what templates are filled with.
 type blueprint struct {
@@ -39,7 +36,7 @@ type blueprint struct {
 	Platforms []platformEntry
 	Replace   []replacement
 
-	Point *pointPackage // what is in Import
+	Point *author.PointPackage // what is in Import
 }
 
 // Package returns a name for the Go package.
@@ -102,7 +99,7 @@ func (b *blueprint) write(ctx context.Context) (files []string, err error) {
 	}
 	folders := []string{"template/go"}
 	if b.Import != "" {
-		if b.Point, err = readPoint(ctx, b.Dir, b.Import); err != nil {
+		if b.Point, err = author.ReadPoint(ctx, b.Dir, b.Import); err != nil {
 			return nil, err
 		}
 		folders = append(folders, "template/point")
@@ -110,7 +107,7 @@ func (b *blueprint) write(ctx context.Context) (files []string, err error) {
 	if err := b.fill(folders...); err != nil {
 		return nil, err
 	}
-	return b.list(runGo(ctx, b.Dir, "mod", "tidy"))
+	return b.list(run(ctx, b.Dir, "mod", "tidy"))
 }
 
 // remove takes away what was written; the folder itself if it was not there before.
@@ -185,7 +182,7 @@ func (b *blueprint) file(tmpl, rel string) error {
 	return os.WriteFile(to, out.Bytes(), mode)
 }
 
-// module writes a go.mod with the library, and what is taken from folders.
+// module writes a go.mod with the author.Library, and what is taken from folders.
 func (b *blueprint) module(ctx context.Context) error {
 	if err := b.file("template/module/go.mod.tmpl", "go.mod"); err != nil {
 		return err
@@ -193,23 +190,23 @@ func (b *blueprint) module(ctx context.Context) error {
 	edit := []string{"mod", "edit"}
 	own := false
 	for _, r := range b.Replace {
-		own = own || r.Module == library
+		own = own || r.Module == author.Library
 		edit = append(edit, "-require="+r.Module+"@v0.0.0", "-replace="+r.Module+"="+r.Dir)
 	}
 	if !own {
 		v := programVersion()
 		if info, ok := debug.ReadBuildInfo(); !ok || info.Main.Version == "(devel)" || !strings.HasPrefix(v, "v") {
-			return cmdline.New("E0001", "plugstead new --replace DIR, the folder of the library", "this program was built from a working copy, of which no version can be fetched")
+			return cmdline.New("E0001", "plugstead new --replace DIR, the folder of the author.Library", "this program was built from a working copy, of which no version can be fetched")
 		}
-		edit = append(edit, "-require="+library+"@"+v)
+		edit = append(edit, "-require="+author.Library+"@"+v)
 	}
-	if err := runGo(ctx, b.Dir, edit...); err != nil {
+	if err := run(ctx, b.Dir, edit...); err != nil {
 		return err
 	}
 	if b.Import == "" || b.replaced(b.Import) {
 		return nil
 	}
-	return runGo(ctx, b.Dir, "get", b.Import)
+	return run(ctx, b.Dir, "get", b.Import)
 }
 
 // replaced reports whether a package is in a module that is taken from a folder.
@@ -219,40 +216,8 @@ func (b *blueprint) replaced(pkg string) bool {
 	})
 }
 
-// runGo runs the go command in a folder. Its output is part of the error.
-func runGo(ctx context.Context, dir string, args ...string) error {
-	_, err := goOutput(ctx, dir, args...)
+// run runs the go command.
+func run(ctx context.Context, dir string, args ...string) error {
+	_, err := author.Go(ctx, dir, args...)
 	return err
-}
-
-func goOutput(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = dir
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if ctx.Err() != nil {
-		return "", ctx.Err()
-	}
-	if errors.Is(err, exec.ErrNotFound) {
-		return "", cmdline.New("E0104", "install Go from https://go.dev/dl/ and put it on PATH", "go %s: %w", args[0], err)
-	}
-	if err != nil {
-		return "", cmdline.New("E0104", "mend what the go command says above", "go %s: %w\n%s", strings.Join(args, " "), err, tail(stderr.Bytes()))
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
-// maxTail is how much of the output of a command goes into an error, in bytes.
-const maxTail = 8 << 10
-
-// tail returns the end of an output, from the begin of a line.
-func tail(b []byte) string {
-	if len(b) > maxTail {
-		b = b[len(b)-maxTail:]
-		if i := bytes.IndexByte(b, '\n'); i >= 0 {
-			b = b[i+1:]
-		}
-	}
-	return string(bytes.TrimSpace(b))
 }

@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"kill-at-random": killAtRandom, "bigfile": bigFile, "damage": damage, "hold-uploads": holdUploads, "wait-for-upload": waitForUpload,
 			"hostile-registry": hostileRegistry, "plain-registry": plainRegistry, "move-tag": moveTag, "asked": asked, "at-rest": atRest,
 			"file-server": fileServer, "spoil": spoil, "truncate": truncate, "evil-bundle": evilBundle,
+			"replace": replaceText,
 		},
 	})
 }
@@ -128,6 +129,17 @@ func bigFile(ts *testscript.TestScript, _ bool, args []string) {
 	r := rand.NewChaCha8([32]byte{1})
 	_, _ = r.Read(b)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// replaceText replaces a text that is in a file. Usage: replace FILE OLD NEW
+func replaceText(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	if !bytes.Contains(b, []byte(args[1])) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(path, bytes.ReplaceAll(b, []byte(args[1]), []byte(args[2])), 0o644))
 }
 
 // damage changes the first byte of every module below a folder. Usage: damage FOLDER

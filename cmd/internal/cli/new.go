@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/plugstead/plugstead/cmd/internal/author"
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/manifest"
 )
@@ -177,7 +178,7 @@ func (f *newFlags) replacements(c *cobra.Command) (out []replacement, err error)
 	for _, s := range f.replace {
 		module, dir, ok := strings.Cut(s, "=")
 		if !ok {
-			module, dir = library, s
+			module, dir = author.Library, s
 		}
 		if dir, err = filepath.Abs(dir); err != nil {
 			return nil, err

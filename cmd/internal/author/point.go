@@ -1,4 +1,4 @@
-package cli
+package author
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/printer"
 	"go/token"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -18,40 +19,40 @@ import (
 	"github.com/plugstead/plugstead/internal/cmdline"
 )
 
-// pointPackage is a Go package with an extension point, as far as a template needs it. It is
+// PointPackage is a Go package with an extension point, as far as a template needs it. It is
 // read from its source: the types of its methods are those that the plugin's methods have.
-type pointPackage struct {
+type PointPackage struct {
 	Import, Package string
 	Alias           string // with a space, if the package is not named like its folder
 	Std             []string
 	ID              string
 	Major, Minor    int
-	Methods         []pointMethod
+	Methods         []PointMethod // that are not optional
 
 	point string // the variable
 }
 
-// pointMethod is one method that a plugin has to implement.
-type pointMethod struct{ Var, Kind, Func, Body string }
+// PointMethod is one method that a plugin has to implement.
+type PointMethod struct{ Var, Kind, Func, Body string }
 
 // pointError says why a package cannot be used.
 func pointError(pkg, format string, args ...any) error {
 	return cmdline.New("E0001", "plugstead new without --point, and write the import by hand", "--point %s: %s", pkg, fmt.Sprintf(format, args...))
 }
 
-// readPoint reads the package of an import path of the module in dir. With #NAME behind it
-// the point is the variable NAME.
-func readPoint(ctx context.Context, dir, pkg string) (*pointPackage, error) {
+// ReadPoint reads the package of an import path of the Go module in dir. With #NAME behind
+// it the point is the variable NAME. The errors are those of a command.
+func ReadPoint(ctx context.Context, dir, pkg string) (*PointPackage, error) {
 	pkg, name, _ := strings.Cut(pkg, "#")
-	at, err := goOutput(ctx, dir, "list", "-mod=mod", "-f", "{{.Dir}}", pkg)
+	at, err := Go(ctx, dir, "list", "-mod=mod", "-f", "{{.Dir}}", pkg)
 	if err != nil {
 		return nil, err
 	}
-	files, err := parseFolder(at)
+	files, err := parseFolder(at, "")
 	if err != nil {
 		return nil, pointError(pkg, "%v", err)
 	}
-	p := &pointPackage{Import: pkg, point: name}
+	p := &PointPackage{Import: pkg, point: name}
 	for _, f := range files {
 		p.Package = f.Name.Name
 	}
@@ -67,7 +68,8 @@ func readPoint(ctx context.Context, dir, pkg string) (*pointPackage, error) {
 	return p, nil
 }
 
-func parseFolder(dir string) (out []*ast.File, err error) {
+// parseFolder reads the Go files of a folder in which a text occurs, apart from tests.
+func parseFolder(dir, text string) (out []*ast.File, err error) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return nil, err
@@ -76,16 +78,39 @@ func parseFolder(dir string) (out []*ast.File, err error) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		src, err := readSource(name)
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.Contains(src, []byte(text)) {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, src, parser.SkipObjectResolution)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, f)
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && text == "" {
 		return nil, fmt.Errorf("no Go files in %s", dir)
 	}
 	return out, nil
+}
+
+// maxSource is how large a Go file may be, in bytes.
+const maxSource = 8 << 20
+
+// readSource reads a Go file. It looks before it opens: to open a named pipe is to wait for
+// whoever writes to it.
+func readSource(name string) ([]byte, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() || st.Size() > maxSource {
+		return nil, fmt.Errorf("%s: not a regular file of at most %d bytes", name, maxSource)
+	}
+	return os.ReadFile(name)
 }
 
 // definition is one variable that a function of package contract makes.
@@ -100,7 +125,7 @@ type definition struct {
 // definitions lists the variables of a package that calls of package contract make.
 func definitions(files []*ast.File) (out []definition) {
 	for _, file := range files {
-		contract := localName(file, library+"/contract")
+		contract := localName(file, Library+"/contract")
 		for _, d := range file.Decls {
 			gen, ok := d.(*ast.GenDecl)
 			if !ok || gen.Tok != token.VAR {
@@ -155,7 +180,7 @@ func contractCall(x ast.Expr, pkg string) (d definition, ok bool) {
 }
 
 // findPoint finds the point: the one that is named, or the only one.
-func (p *pointPackage) findPoint(files []*ast.File) error {
+func (p *PointPackage) findPoint(files []*ast.File) error {
 	var found []definition
 	var names []string
 	for _, d := range definitions(files) {
@@ -197,7 +222,7 @@ var bodies = map[string]string{
 }
 
 // findMethods finds the methods of the point that are not optional.
-func (p *pointPackage) findMethods(files []*ast.File) error {
+func (p *PointPackage) findMethods(files []*ast.File) error {
 	for _, d := range definitions(files) {
 		body, ok := bodies[d.f]
 		if !ok || len(d.args) < 2 || len(d.typ) != 2 || !isIdent(d.args[0], p.point) || slices.ContainsFunc(d.args[2:], optional) {
@@ -205,7 +230,7 @@ func (p *pointPackage) findMethods(files []*ast.File) error {
 		}
 		name := []rune(d.name)
 		name[0] = unicode.ToLower(name[0])
-		m := pointMethod{Var: d.name, Kind: d.f, Func: string(name)}
+		m := PointMethod{Var: d.name, Kind: d.f, Func: string(name)}
 		if token.IsKeyword(m.Func) || m.Func == "env" {
 			m.Func += "Method"
 		}
@@ -229,7 +254,7 @@ func (p *pointPackage) findMethods(files []*ast.File) error {
 }
 
 // std adds an import.
-func (p *pointPackage) std(pkg string) {
+func (p *PointPackage) std(pkg string) {
 	if !slices.Contains(p.Std, pkg) {
 		p.Std = append(p.Std, pkg)
 		slices.Sort(p.Std)
@@ -254,7 +279,7 @@ func optional(x ast.Expr) bool {
 }
 
 // typeText writes a type of the package as another package does.
-func (p *pointPackage) typeText(f *ast.File, t ast.Expr) (string, error) {
+func (p *PointPackage) typeText(f *ast.File, t ast.Expr) (string, error) {
 	var bad error
 	var qualify func(x ast.Expr) ast.Expr
 	qualify = func(x ast.Expr) ast.Expr {

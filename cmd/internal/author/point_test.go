@@ -1,4 +1,4 @@
-package cli
+package author
 
 import (
 	"go/ast"
@@ -40,13 +40,13 @@ var (
 )
 `
 
-func parsePoint(t *testing.T, src, name string) (*pointPackage, error) {
+func parsePoint(t *testing.T, src, name string) (*PointPackage, error) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), "x.go", src, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pointPackage{Import: "acme.dev/store", Package: f.Name.Name, point: name}
+	p := &PointPackage{Import: "acme.dev/store", Package: f.Name.Name, point: name}
 	if err := p.findPoint([]*ast.File{f}); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func TestPointPackageMistakes(t *testing.T) {
 
 func TestParseFolder(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := parseFolder(dir); err == nil {
+	if _, err := parseFolder(dir, ""); err == nil {
 		t.Error("a folder without Go files")
 	}
 	for name, src := range map[string]string{"a.go": "package a", "a_test.go": "no Go at all", "b.txt": "x"} {
@@ -115,13 +115,13 @@ func TestParseFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if list, err := parseFolder(dir); err != nil || len(list) != 1 {
+	if list, err := parseFolder(dir, ""); err != nil || len(list) != 1 {
 		t.Error(list, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "c.go"), []byte("package"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parseFolder(dir); err == nil {
+	if _, err := parseFolder(dir, ""); err == nil {
 		t.Error("a file that is no Go")
 	}
 }
@@ -137,7 +137,7 @@ func FuzzPoint(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p := &pointPackage{Import: "x.dev/p", Package: file.Name.Name}
+		p := &PointPackage{Import: "x.dev/p", Package: file.Name.Name}
 		if p.findPoint([]*ast.File{file}) != nil || p.findMethods([]*ast.File{file}) != nil {
 			return
 		}
