@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/plugstead/plugstead/install"
+	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/update"
 )
 
@@ -42,6 +43,11 @@ func (h *Host) EndOverrides(ctx context.Context, wait time.Duration, names ...st
 	_, err := h.up.RemoveOverrides(ctx, wait, names...)
 	return err
 }
+
+// Reload starts a development override from its folder as it is now and swaps it in without
+// losing a call: what an author wants after a build. After an error what ran before goes on
+// running; see update.Updater.Reload.
+func (h *Host) Reload(ctx context.Context, id manifest.ID) error { return h.up.Reload(ctx, id) }
 
 // Overrides lists the development overrides as they are now, with why they do not start.
 func (h *Host) Overrides() ([]update.Override, error) {

@@ -1,0 +1,8 @@
+package process
+
+import "github.com/plugstead/plugstead/load"
+
+var _ load.Process = (*instance)(nil)
+
+// PID implements load.Process.
+func (i *instance) PID() int { return i.child.cmd.Process.Pid }
