@@ -77,3 +77,9 @@ func TestStartError(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestExample runs what the example of the package shows.
+func TestExample(t *testing.T) {
+	t.Run("Greet", testGreet)
+	t.Run("Suite", testSuite)
+}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,6 +59,7 @@ type suite struct {
 	o      CheckOptions
 	temp   string
 	checks []Check
+	wrote  wrote // by the plugin, within the check that is made
 }
 
 // Check builds the plugin for this platform, runs its own tests, packs it, and holds it to the
@@ -99,6 +99,7 @@ func (f *Folder) Check(ctx context.Context, o CheckOptions) (_ []Check, err erro
 // run makes one check and reports whether what stands behind it can be checked.
 func (s *suite) run(name string, f func() error) bool {
 	begin := time.Now()
+	s.wrote.reset()
 	c := Check{Name: name, Status: Passed}
 	err := f()
 	c.Seconds = time.Since(begin).Round(time.Millisecond).Seconds()
@@ -106,7 +107,7 @@ func (s *suite) run(name string, f func() error) bool {
 		c.Status, c.Message = Skipped, string(why)
 	} else if err != nil {
 		e := cmdline.Explain("plugstead", err)
-		c.Status, c.Message, c.Hint, c.Code = Failed, e.What(), e.Hint, e.Code
+		c.Status, c.Message, c.Hint, c.Code = Failed, e.What()+s.wrote.String(), e.Hint, e.Code
 		if c.Code == "E0000" {
 			c.Code = "E0105"
 		}
@@ -212,6 +213,3 @@ func (s *suite) lint(ctx context.Context, p *artifact.Packed) error {
 	}
 	return nil
 }
-
-// quiet takes the log of plugins: what matters of it is in the errors of the drivers.
-var quiet = slog.New(slog.DiscardHandler)

@@ -93,7 +93,7 @@ func TestCheck(t *testing.T) {
 		"hang":    {"process: stop", "does not stop within 300ms"},
 		"single":  {"process: start beside itself", "file exists"},
 		"lenient": {"process: unknown key in the configuration", "starts with a key that its schema does not allow"},
-		"refuse":  {"process: start", "not today"},
+		"refuse":  {"process: start", "it wrote:\n  line 2\n"},
 		"ill":     {"process: health", "out of sorts"},
 	} {
 		t.Run("mode "+mode, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,7 +79,7 @@ func (t *trial) unpack(ctx context.Context, p *artifact.Packed, ref artifact.Pac
 		Manifest: p.Manifest, Runtime: ref.Runtime, Tree: filepath.Join(at, "tree"),
 		Cache: filepath.Join(at, "cache"), Digest: string(pkg.Payload.Digest),
 	}
-	t.spec = load.Spec{Log: quiet, Grants: p.Manifest.Capabilities, DataDir: filepath.Join(at, "data"), Peer: func(manifest.ID) contract.Caller { return nil }}
+	t.spec = load.Spec{Log: slog.New(&t.wrote), Grants: p.Manifest.Capabilities, DataDir: filepath.Join(at, "data"), Peer: func(manifest.ID) contract.Caller { return nil }}
 	for _, dir := range []string{t.im.Tree, t.im.Cache, t.spec.DataDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err

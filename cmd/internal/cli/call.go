@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,8 +29,7 @@ func callCommand(flags *hostFlags) *cobra.Command {
 			if err != nil {
 				return o, usage(c, "%w", err)
 			}
-			req, err := wireconfig.Encode(json.RawMessage(input), contract.CBOR)
-			if err != nil {
+			if _, err := wireconfig.Encode(json.RawMessage(input), contract.CBOR); err != nil {
 				return o, usage(c, "--input: %w", err)
 			}
 			h, done, err := flags.openWith(c, plugstead.DefaultDrivers())
@@ -37,7 +37,7 @@ func callCommand(flags *hostFlags) *cobra.Command {
 				return o, err
 			}
 			defer func() { err = errors.Join(err, done()) }()
-			resp, err := call(c, h, id, args[1], req)
+			resp, err := call(c, h, id, args[1], input)
 			if err != nil {
 				return o, err
 			}
@@ -52,7 +52,7 @@ func callCommand(flags *hostFlags) *cobra.Command {
 	return c
 }
 
-func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method string, req []byte) (any, error) {
+func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method, input string) (any, error) {
 	callee, err := calleeOf(h, id)
 	if err != nil {
 		return nil, err
@@ -71,13 +71,27 @@ func call(c *cobra.Command, h *plugstead.Host, id manifest.ID, method string, re
 		}
 		return nil, cmdline.New("E0702", "look at what the plugin wrote above", "%s is not running", id)
 	}
-	out := contract.Raw{}
-	if err := p.Invoke(c.Context(), m, &contract.Raw{Codec: contract.CBOR.Name(), Bytes: req}, &out); err != nil {
+	return invoke(c.Context(), p, m, json.RawMessage(input))
+}
+
+// invoke calls a method with JSON. A plugin that speaks JSON itself says so when it is offered
+// something else, before anything is sent.
+func invoke(ctx context.Context, p contract.Caller, m *contract.Method, input json.RawMessage) (any, error) {
+	req, err := wireconfig.Encode(input, contract.CBOR)
+	if err != nil {
 		return nil, err
 	}
-	v, err := answer(out.Bytes)
+	out := contract.Raw{}
+	err = p.Invoke(ctx, m, &contract.Raw{Codec: contract.CBOR.Name(), Bytes: req}, &out)
+	if e, ok := errors.AsType[*contract.Error](err); ok && e.Reason == contract.ReasonMismatch {
+		err = p.Invoke(ctx, m, &contract.Raw{Codec: contract.JSON.Name(), Bytes: input}, &out)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("answer of %s: %w", id, err)
+		return nil, err
+	}
+	v, err := answer(out)
+	if err != nil {
+		return nil, fmt.Errorf("answer of %s: %w", m.Path(), err)
 	}
 	return v, nil
 }
@@ -118,9 +132,13 @@ func startHint(c *cobra.Command, id manifest.ID, err error) string {
 
 // answer turns what a plugin sent into what JSON can hold, or says why it cannot:
 // JSON has no word for NaN, for example.
-func answer(b []byte) (any, error) {
+func answer(r contract.Raw) (any, error) {
+	codec := contract.CBOR
+	if r.Codec == contract.JSON.Name() {
+		codec = contract.JSON
+	}
 	var v any
-	if err := contract.CBOR.Decode(b, &v); err != nil {
+	if err := codec.Decode(r.Bytes, &v); err != nil {
 		return nil, err
 	}
 	v = jsonValue(v)

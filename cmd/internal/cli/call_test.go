@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/plugstead/plugstead/contract"
 )
 
 func TestStartHint(t *testing.T) {
@@ -40,7 +42,7 @@ func TestAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := answer(b)
+		v, err := answer(contract.Raw{Bytes: b})
 		if want == "" {
 			if err == nil {
 				t.Errorf("%s: got %v", in, v)

@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 			"kill-at-random": killAtRandom, "bigfile": bigFile, "damage": damage, "hold-uploads": holdUploads, "wait-for-upload": waitForUpload,
 			"hostile-registry": hostileRegistry, "plain-registry": plainRegistry, "move-tag": moveTag, "asked": asked, "at-rest": atRest,
 			"file-server": fileServer, "spoil": spoil, "truncate": truncate, "evil-bundle": evilBundle,
-			"replace": replaceText,
+			"replace": replaceText, "beside": startBackground, "await": await, "interrupt": interrupt,
 		},
 	})
 }
