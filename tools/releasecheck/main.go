@@ -1,8 +1,9 @@
 // Command releasecheck proves that the modules of this tree can be used from outside.
 //
 // It builds a module proxy in a folder from the working tree, with every replace
-// directive stripped, installs the program from it with "go install …@version", and
-// builds the examples against it, as a stranger's machine would.
+// directive stripped, installs the program from it with "go install …@version", makes and
+// checks a new plugin with it, and builds the examples against it, as a stranger's machine
+// would.
 package main
 
 import (
@@ -61,6 +62,9 @@ func run(repo string) (err error) {
 		}
 	}
 	if err := c.installs(); err != nil {
+		return err
+	}
+	if err := c.creates(); err != nil {
 		return err
 	}
 	for _, dir := range built {
@@ -173,11 +177,16 @@ func (c *checker) publish(dir string) error {
 }
 
 func (c *checker) command(dir string, args ...string) error {
+	return c.program(dir, "go", args...)
+}
+
+// program runs a program for which the proxy holds the modules of the tree.
+func (c *checker) program(dir, name string, args ...string) error {
 	outside, err := exec.Command("go", "env", "GOPROXY").Output()
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(context.Background(), "go", args...)
+	cmd := exec.CommandContext(context.Background(), name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(),
 		"GOPROXY=file://"+filepath.ToSlash(filepath.Join(c.work, "proxy"))+","+strings.TrimSpace(string(outside)),
@@ -186,7 +195,7 @@ func (c *checker) command(dir string, args ...string) error {
 		"GOMODCACHE="+filepath.Join(c.work, "cache"),
 	)
 	if b, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, b)
+		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, b)
 	}
 	return nil
 }
@@ -202,6 +211,20 @@ func (c *checker) installs() error {
 		return fmt.Errorf("the installed program says %q, %w", out, err)
 	}
 	fmt.Printf("go install %s: %s", name, out)
+	return nil
+}
+
+// creates makes a new plugin with the installed program, and has it checked: it requires the
+// library in the version that the program was built with.
+func (c *checker) creates() error {
+	exe := filepath.Join(c.work, "bin", "plugstead")
+	if err := c.program(c.work, exe, "new", "--yes", "hello"); err != nil {
+		return err
+	}
+	if err := c.program(c.work, exe, "test", "hello"); err != nil {
+		return err
+	}
+	fmt.Println("plugstead new, plugstead test: a plugin that uses", library+"@"+version)
 	return nil
 }
 

@@ -182,7 +182,7 @@ func (b *blueprint) file(tmpl, rel string) error {
 	return os.WriteFile(to, out.Bytes(), mode)
 }
 
-// module writes a go.mod with the author.Library, and what is taken from folders.
+// module writes a go.mod with the library, and what is taken from folders.
 func (b *blueprint) module(ctx context.Context) error {
 	if err := b.file("template/module/go.mod.tmpl", "go.mod"); err != nil {
 		return err
@@ -194,9 +194,9 @@ func (b *blueprint) module(ctx context.Context) error {
 		edit = append(edit, "-require="+r.Module+"@v0.0.0", "-replace="+r.Module+"="+r.Dir)
 	}
 	if !own {
-		v := programVersion()
-		if info, ok := debug.ReadBuildInfo(); !ok || info.Main.Version == "(devel)" || !strings.HasPrefix(v, "v") {
-			return cmdline.New("E0001", "plugstead new --replace DIR, the folder of the author.Library", "this program was built from a working copy, of which no version can be fetched")
+		v, ok := libraryVersion()
+		if !ok {
+			return cmdline.New("E0001", "plugstead new --replace DIR, the folder of the library", "this program was built from a working copy, of which no version can be fetched")
 		}
 		edit = append(edit, "-require="+author.Library+"@"+v)
 	}
@@ -207,6 +207,21 @@ func (b *blueprint) module(ctx context.Context) error {
 		return nil
 	}
 	return run(ctx, b.Dir, "get", b.Import)
+}
+
+// libraryVersion returns the version of the library that this program was built with, and
+// whether it can be fetched.
+func libraryVersion() (string, bool) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "", false
+	}
+	for _, d := range info.Deps {
+		if d.Path == author.Library {
+			return d.Version, d.Replace == nil
+		}
+	}
+	return "", false
 }
 
 // replaced reports whether a package is in a module that is taken from a folder.

@@ -35,7 +35,7 @@ func startBackground(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	b := &background{cmd: exec.Command(exe, args[1:]...)}
 	b.cmd.Dir, b.cmd.Stderr = ts.MkAbs("."), &b.stderr
-	for _, k := range strings.Fields("PATH HOME XDG_DATA_HOME XDG_CACHE_HOME GOCACHE GOMODCACHE GOPROXY GOSUMDB GOTOOLCHAIN GORACE CI TMPDIR PLUGSTEAD_REGISTRY") {
+	for k := range strings.FieldsSeq("PATH HOME XDG_DATA_HOME XDG_CACHE_HOME GOCACHE GOMODCACHE GOPROXY GOSUMDB GOTOOLCHAIN GORACE CI TMPDIR PLUGSTEAD_REGISTRY") {
 		b.cmd.Env = append(b.cmd.Env, k+"="+ts.Getenv(k))
 	}
 	out, err := b.cmd.StdoutPipe()
