@@ -79,6 +79,9 @@ func (d *devLoop) run(ctx context.Context) error {
 	if err := d.watch.Mark(); err != nil {
 		return err
 	}
+	if cmdline.FormOf(d.c) == cmdline.Text {
+		fmt.Fprintf(d, "%s runs from %s until Ctrl-C\n", d.result.ID, cmdline.Line(d.folder.Dir))
+	}
 	var changed []string
 	for {
 		err := d.round(ctx, changed)
