@@ -137,6 +137,6 @@ func (h *Host) change(ctx context.Context, c Change) error {
 	if err := h.admit(c); err != nil {
 		return err
 	}
-	_, _, err := h.up.Change(ctx, c)
+	_, _, err := h.up.Change(ctx, h.allowing(c))
 	return err
 }

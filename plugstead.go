@@ -69,7 +69,14 @@ type Options struct {
 	Provide []contract.Handler              // services that plugins may call
 	Config  map[manifest.ID]json.RawMessage // configuration of plugins, by id
 	Policy  verify.Policy                   // operator's rules
-	Keep    supervise.Policy                // restarts and time limits
+	// Allow is what plugins are granted whenever a change of this host installs or updates
+	// them, of what they ask for.
+	Allow []update.Allow
+	// Consent decides about everything else that they ask for beyond what they were granted
+	// before; see update.Updater.Consent. Nil: such a change returns an
+	// *update.ConsentError, which lists it, and changes nothing.
+	Consent func(context.Context, []update.Ask) error
+	Keep    supervise.Policy // restarts and time limits
 	// Optional reports that the application starts without a plugin if that does not: it is
 	// set aside with its reason, see Host.Aside. Nil: Start fails if any plugin does.
 	Optional func(manifest.ID) bool
@@ -172,7 +179,7 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 	h.up = &update.Updater{
 		Sources: o.Sources, Index: fetch.IndexOptions{Cache: cmp.Or(o.Cache, DefaultCache()), Offline: o.Offline}, Blobs: filepath.Join(h.dir.Store(), "blobs"), Dir: h.dir, Policy: o.Policy,
 		Host: facts, Running: h.running, Optional: o.Optional, Probe: o.Probe, Watch: o.Watch, Events: h.events(),
-		Local: h.local, Reopen: h.reopen,
+		Local: h.local, Reopen: h.reopen, Consent: o.Consent,
 	}
 	if len(drivers) > 0 {
 		h.up.Prepare = h.set.Prepare
@@ -244,9 +251,20 @@ func (h *Host) spec(im load.Image) (load.Spec, error) {
 		}
 	}
 	return load.Spec{
-		Config: h.o.Config[im.Manifest.ID], Host: h.o.Provide, Peer: h.peer(im.Manifest), DataDir: data,
+		Config: h.o.Config[im.Manifest.ID], Grants: im.Grants, Host: h.services(im), Peer: h.peer(im.Manifest), DataDir: data,
 		Log: h.o.Log.With("plugin", string(im.Manifest.ID)),
 	}, nil
+}
+
+// services returns what a plugin may call in the application: what it was granted. One that
+// is part of the program may call everything.
+func (h *Host) services(im load.Image) (out []contract.Handler) {
+	for _, s := range h.o.Provide {
+		if im.Runtime == manifest.RuntimeInproc || manifest.Covered(manifest.Capability("host:"+s.Method.Point().ID()), im.Grants) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // dataOf returns the private folder of a plugin that is tried out in place of an installed
@@ -272,11 +290,17 @@ func (h *Host) peer(m *manifest.Manifest) func(manifest.ID) contract.Caller {
 	}
 }
 
+// allowing adds what this host grants in every change.
+func (h *Host) allowing(c Change) Change {
+	c.Allow = slices.Concat(c.Allow, h.o.Allow)
+	return c
+}
+
 // Plan says what a change would do. It changes nothing. It returns update.ErrOverridden for
 // a frozen one while there are development overrides, and for one that installs or updates
 // if this is continuous integration.
 func (h *Host) Plan(ctx context.Context, c Change) (*Plan, error) {
-	p, err := h.up.Plan(ctx, c)
+	p, err := h.up.Plan(ctx, h.allowing(c))
 	if err != nil {
 		return nil, err
 	}
@@ -287,7 +311,9 @@ func (h *Host) Plan(ctx context.Context, c Change) (*Plan, error) {
 }
 
 // Apply carries out a plan, exactly. It returns update.ErrStale if the installed set
-// changed since.
+// changed since, and an *update.ConsentError if plugins ask for more than they were
+// granted: Plan.Asks says it before, Plan.Allow grants it, and Options.Consent is not
+// asked.
 func (h *Host) Apply(ctx context.Context, p *Plan) (*Generation, error) { return h.up.Apply(ctx, p) }
 
 // ApplyWithin is Apply that waits at most so long for another process that changes
@@ -432,8 +458,14 @@ func (h *Host) start(ctx context.Context) error {
 // contract.Unavailable if the plugin was not to run.
 func (h *Host) Restart(ctx context.Context, id manifest.ID) error { return h.set.Restart(ctx, id) }
 
-// Dev starts an image that was not installed, in place of what runs under its id.
-func (h *Host) Dev(ctx context.Context, im load.Image) (*Plugin, error) { return h.set.Put(ctx, im) }
+// Dev starts an image that was not installed, in place of what runs under its id. If the
+// image has no grants it gets what its manifest asks for.
+func (h *Host) Dev(ctx context.Context, im load.Image) (*Plugin, error) {
+	if im.Grants == nil {
+		im.Grants = im.Manifest.Capabilities
+	}
+	return h.set.Put(ctx, im)
+}
 
 // Plugins yields the running plugins that implement an extension point, by id.
 func (h *Host) Plugins(p *contract.Point) iter.Seq[*Plugin] { return h.set.Implementing(p) }

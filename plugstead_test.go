@@ -30,6 +30,7 @@ import (
 	"github.com/plugstead/plugstead/publish"
 	"github.com/plugstead/plugstead/registry/registrytest"
 	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/update"
 	"github.com/plugstead/plugstead/version"
 )
 
@@ -51,7 +52,7 @@ func publishProbe(t *testing.T, s *registrytest.Server, v string) {
 		yaml := fmt.Sprintf("id: %s\nversion: %s\nprovides: { %s: \"1.%d\" }\nruntimes: { process: { platforms: { %s/%s: plugin.exe } } }\n",
 			id, v, im.Manifest.Provides[0].ID, im.Manifest.Provides[0].Minor, runtime.GOOS, runtime.GOARCH)
 		if id == testplugin.ID {
-			yaml += fmt.Sprintf("requires: { %s: ^1 }\n", testplugin.PeerID)
+			yaml += fmt.Sprintf("requires: { %s: ^1 }\ncapabilities: [ \"host:%s\" ]\n", testplugin.PeerID, probe.Lookup.Point().ID())
 		}
 		for name, b := range map[string][]byte{"plugin.yaml": []byte(yaml), "plugin.exe": program} {
 			if err := os.WriteFile(filepath.Join(dir, name), b, 0o755); err != nil {
@@ -73,6 +74,7 @@ func options(t *testing.T, s *registrytest.Server) plugstead.Options {
 	t.Helper()
 	return plugstead.Options{
 		App: "acme", Version: "2.4.0", Dir: filepath.Join(t.TempDir(), "plugins"), Registry: s.URL, Points: []*contract.Point{probe.Point},
+		Allow: []update.Allow{{Capability: manifest.Capability("host:" + probe.Lookup.Point().ID())}},
 		Provide: []contract.Handler{probe.Lookup.Handle(func(ctx context.Context, x probe.Text) (probe.Text, error) {
 			return probe.Text{Text: fmt.Sprintf("%s for %s", x.Text, load.Caller(ctx))}, nil
 		})},
@@ -91,6 +93,39 @@ func open(t *testing.T, o plugstead.Options) *plugstead.Host {
 		}
 	})
 	return h
+}
+
+// TestServicesNeedAGrant: a plugin that did not ask for a service of the application does
+// not get it, and is told how to ask; one that asks is not installed before somebody says
+// yes.
+func TestServicesNeedAGrant(t *testing.T) {
+	s := registrytest.New(t)
+	publishProbe(t, s, "1.0.0")
+	o := options(t, s)
+	o.Allow = nil
+	h := open(t, o)
+	err := h.Install(t.Context(), string(testplugin.ID))
+	if e, ok := errors.AsType[*update.ConsentError](err); !ok || len(e.Asks) != 1 || e.Asks[0].ID != testplugin.ID {
+		t.Fatalf("%v", err)
+	}
+	im := loadtest.Image(t, manifest.RuntimeProcess, testplugin.ID)
+	if err := h.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := h.Dev(t.Context(), im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := probe.Call.Call(t.Context(), p, probe.Text{Text: "x"}); !errors.Is(err, contract.Unimplemented) || !strings.Contains(err.Error(), "asks for it with the capability host:"+probe.Lookup.Point().ID()) {
+		t.Errorf("%v", err)
+	}
+	im.Grants = []manifest.Capability{"host:" + manifest.Capability(probe.Lookup.Point().ID())}
+	if p, err = h.Dev(t.Context(), im); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := probe.Call.Call(t.Context(), p, probe.Text{Text: "x"}); err != nil || out.Text == "" {
+		t.Errorf("%+v, %v", out, err)
+	}
 }
 
 func TestLifeOfAHost(t *testing.T) {

@@ -127,7 +127,7 @@ func (w *folderWatch) change(ctx context.Context, c Change) error {
 	if err := w.h.admit(c); err != nil {
 		return err
 	}
-	p, g, err := w.h.up.Change(ctx, c)
+	p, g, err := w.h.up.Change(ctx, w.h.allowing(c))
 	if errors.Is(err, update.ErrNotInstalled) && len(c.Uninstall) == 1 && len(c.Install)+len(c.Update) == 0 {
 		return nil // it went with another one
 	}

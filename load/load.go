@@ -18,6 +18,9 @@ type Image struct {
 	Digest   string // of the payload; empty in development
 	Stamp    string // tells states of a development folder apart; empty: every start is of a new one
 	Cache    string // absolute folder where drivers keep what Prepare makes; empty: nowhere
+	// Grants is what the operator allows of what the manifest asks for; who starts the image
+	// puts it into the [Spec].
+	Grants []manifest.Capability
 	// Check makes sure that the files are still those that were installed; it is asked
 	// before each start. Nil: nothing is known of them.
 	Check func(context.Context) error

@@ -45,7 +45,7 @@ func (u user) run(c *cobra.Command, h *plugstead.Host, flags *changeFlags, args 
 	show := watch(c)
 	defer show.end()
 	ch.Events = show.events()
-	p, g, err := carryOut(c, h, ch, flags)
+	p, g, err := carryOut(c, h, ch, flags, show)
 	if err != nil {
 		return cmdline.Outcome{}, err
 	}
@@ -70,13 +70,16 @@ func changed(c *cobra.Command, p *plugstead.Plan, g *plugstead.Generation, flags
 	}
 }
 
-func carryOut(c *cobra.Command, h *plugstead.Host, ch plugstead.Change, flags *changeFlags) (*plugstead.Plan, *plugstead.Generation, error) {
+// carryOut plans and applies, again if another process was faster or somebody has granted
+// what plugins ask for.
+func carryOut(c *cobra.Command, h *plugstead.Host, ch plugstead.Change, flags *changeFlags, show *progress) (*plugstead.Plan, *plugstead.Generation, error) {
 	for {
 		p, err := h.Plan(c.Context(), ch)
 		if err != nil || flags.dryRun {
 			return p, nil, err
 		}
-		g, err := h.ApplyWithin(c.Context(), p, flags.wait)
+		g, allowed, err := applyAsking(c, h, p, flags.wait, show)
+		ch.Allow = append(ch.Allow, allowed...)
 		if !errors.Is(err, update.ErrStale) {
 			return p, g, err
 		}
@@ -120,8 +123,17 @@ func showLines(w io.Writer, lines []update.Line, would bool) {
 		}
 	})
 	for _, l := range lines {
+		if len(l.Asks) > 0 {
+			fmt.Fprintln(w, askLine(l.ID, l.To, l.From))
+		}
 		for _, a := range l.Asks {
-			fmt.Fprintf(w, "%s asks to %s\n", l.ID, manifest.Capability(a).Describe())
+			fmt.Fprintf(w, "  %s\n", manifest.Capability(a).Sentence())
+		}
+		if len(l.Granted) > 0 {
+			fmt.Fprintf(w, "%s %s is granted:\n", l.ID, l.To)
+		}
+		for _, a := range l.Granted {
+			fmt.Fprintf(w, "  %s\n", manifest.Capability(a).Sentence())
 		}
 	}
 }
@@ -145,6 +157,8 @@ func past(a update.Action, dryRun bool) string {
 		return "would " + string(a)
 	}
 	switch a {
+	case update.Keep:
+		return "kept"
 	case update.Remove, update.Update, update.Downgrade, update.Replace:
 		return string(a) + "d"
 	}

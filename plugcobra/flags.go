@@ -10,6 +10,7 @@ import (
 
 	"github.com/plugstead/plugstead"
 	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/update"
 )
 
 // changeFlags are the flags of every verb that changes the installed set. Those of
@@ -20,6 +21,7 @@ type changeFlags struct {
 	lock   string
 	frozen bool
 
+	allow                []string
 	offline, retry       bool
 	pre, downgrade       bool
 	asOf, minAge         string
@@ -30,6 +32,7 @@ func (f *changeFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would change and change nothing")
 	c.Flags().DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for another process that changes plugins")
 	f.addLock(c)
+	f.addAllow(c)
 }
 
 func (f *changeFlags) addLock(c *cobra.Command) {
@@ -57,6 +60,23 @@ func (f *changeFlags) addRetry(c *cobra.Command) {
 	c.Flags().BoolVar(&f.retry, "retry", false, "try releases again that did not start before")
 }
 
+// addAllow adds what plugins are granted.
+func (f *changeFlags) addAllow(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.allow, "allow", nil, "grant a capability that a plugin asks for: CAPABILITY, or NAME:CAPABILITY if several ask; repeatable")
+}
+
+// allowed reads the flags of addAllow.
+func (f *changeFlags) allowed() (out []update.Allow, err error) {
+	for _, s := range f.allow {
+		a, err := update.ParseAllow(s)
+		if err != nil {
+			return nil, fmt.Errorf("--%w", err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
 // addStep adds how far an update may go.
 func (f *changeFlags) addStep(c *cobra.Command) {
 	c.Flags().BoolVar(&f.patch, "patch", false, "change the last number of versions only")
@@ -72,6 +92,9 @@ func (f *changeFlags) change(args []string, make makeChange) (plugstead.Change, 
 		return ch, err
 	}
 	ch.LockFile, ch.Frozen, ch.Latest, ch.Offline, ch.Retry = f.lock, f.frozen, f.latest, f.offline, f.retry
+	if ch.Allow, err = f.allowed(); err != nil {
+		return ch, err
+	}
 	ch.Rules, err = f.rules(time.Now())
 	ch.Rules.Pre = f.pre && (ch.UpdateAll || len(ch.Update) > 0) // a wish says it for itself
 	return ch, err

@@ -52,6 +52,7 @@ func (u user) plan() *cobra.Command {
 		f.addLock(sub)
 		f.addSolving(sub)
 		f.addRetry(sub)
+		f.addAllow(sub)
 		if v.step {
 			f.addStep(sub)
 		}
@@ -94,6 +95,10 @@ func (u user) apply() *cobra.Command {
 		Args: cmdline.Args(cobra.ExactArgs(1)),
 		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
 			begin := time.Now()
+			allowed, err := f.allowed()
+			if err != nil {
+				return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "%w", err)
+			}
 			b, err := readFile(args[0])
 			if err != nil {
 				return cmdline.Outcome{}, cmdline.New("E0001", cmdline.Program(c)+" plan install NAME --out "+args[0], "%w", err)
@@ -105,7 +110,8 @@ func (u user) apply() *cobra.Command {
 			show := watch(c)
 			defer show.end()
 			p.Offline, p.Retry, p.Events = f.offline, f.retry, show.events()
-			g, err := h.ApplyWithin(c.Context(), p, f.wait)
+			p.Allow(allowed...)
+			g, _, err := applyAsking(c, h, p, f.wait, show)
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
@@ -115,6 +121,7 @@ func (u user) apply() *cobra.Command {
 	c.Flags().DurationVar(&f.wait, "wait", 30*time.Second, "how long to wait for another process that changes plugins")
 	f.addOffline(c)
 	f.addRetry(c)
+	f.addAllow(c)
 	return c
 }
 

@@ -107,6 +107,19 @@ func (p *progress) changed(lines []update.Line) {
 	p.show.changed(lines)
 }
 
+// aside runs f with nothing drawn, and shows what goes on again if f returns nil.
+func (p *progress) aside(c *cobra.Command, f func() error) error {
+	p.end()
+	if err := f(); err != nil {
+		return err
+	}
+	again := watch(c)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.show = again.show
+	return nil
+}
+
 // end takes away what was drawn. A second call does nothing.
 func (p *progress) end() {
 	p.mu.Lock()

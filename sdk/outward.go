@@ -91,7 +91,7 @@ func (o outward) target(m *contract.Method) (frame.Target, error) {
 func (o outward) check(m *contract.Method) error {
 	s, ok := o.services[m.Path()]
 	if !ok {
-		return contract.Errorf(contract.Unimplemented, "the host does not offer %s", m.Path())
+		return contract.Errorf(contract.Unimplemented, "the host does not offer %s to this plugin, which asks for it with the capability host:%s", m.Path(), m.Point().ID())
 	}
 	hash, err := s.Hash()
 	if err != nil {

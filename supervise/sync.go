@@ -32,7 +32,7 @@ func (s *Set) changing(ctx context.Context, f func(context.Context) error) error
 }
 
 // Sync makes the running installed plugins equal to images, which stand in start
-// order. What runs already from the same bytes stays; what is newer is swapped in
+// order. What runs already from the same bytes with the same grants stays; what is newer is swapped in
 // without losing a call; what is gone is stopped, dependents first. Plugins that are
 // part of the program are left alone.
 //
@@ -74,7 +74,8 @@ func (s *Set) reportStops(err error) {
 }
 
 func same(a, b load.Image) bool {
-	return a.Digest+a.Stamp != "" && a.Digest == b.Digest && a.Stamp == b.Stamp && a.Runtime == b.Runtime && a.Data == b.Data && a.Manifest.Version == b.Manifest.Version
+	return a.Digest+a.Stamp != "" && a.Digest == b.Digest && a.Stamp == b.Stamp && a.Runtime == b.Runtime && a.Data == b.Data && a.Manifest.Version == b.Manifest.Version &&
+		slices.Equal(a.Grants, b.Grants)
 }
 
 func wanted(images []load.Image, id manifest.ID) bool {

@@ -28,7 +28,8 @@ import (
 // the release back; an optional one is set aside instead, see [Updater.Aside]. Without
 // running plugins no code of a plugin is run.
 //
-// Apply returns
+// Apply returns a [*ConsentError] if plugins ask for more than they were granted, before
+// anything of them is started, and
 // [ErrStale] if the set changed since the plan was made; plan again then.
 func (u *Updater) Apply(ctx context.Context, p *Plan) (*install.Generation, error) {
 	return u.ApplyWithin(ctx, p, 0)
@@ -39,6 +40,9 @@ func (u *Updater) Apply(ctx context.Context, p *Plan) (*install.Generation, erro
 func (u *Updater) ApplyWithin(ctx context.Context, p *Plan, wait time.Duration) (*install.Generation, error) {
 	if p.Empty() {
 		return p.base, nil
+	}
+	if err := p.consent(nil); err != nil {
+		return nil, err
 	}
 	g := p.base
 	if p.Writes() { // say so before anything is changed
@@ -107,7 +111,8 @@ func (t *turn) take(ctx context.Context) (done func(), err error) {
 	}
 }
 
-// Change plans and applies, again if another process was faster.
+// Change plans and applies, again if another process was faster. What plugins ask for and
+// c does not allow is put to [Updater.Consent].
 func (u *Updater) Change(ctx context.Context, c Change) (*Plan, *install.Generation, error) {
 	for {
 		p, err := u.Plan(ctx, c)
@@ -115,6 +120,13 @@ func (u *Updater) Change(ctx context.Context, c Change) (*Plan, *install.Generat
 			return nil, nil, err
 		}
 		g, err := u.Apply(ctx, p)
+		if e, ok := errors.AsType[*ConsentError](err); ok && u.Consent != nil {
+			if err := u.Consent(ctx, e.Asks); err != nil {
+				return p, nil, fmt.Errorf("%w: %w", err, e)
+			}
+			c.Allow = append(slices.Clone(c.Allow), AllowAll(e.Asks)...)
+			continue
+		}
 		if !errors.Is(err, ErrStale) {
 			return p, g, err
 		}
@@ -150,6 +162,9 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 	}
 	tell.begins("install")
 	if err := u.add(ctx, tx, st, p, arrived.verified); err != nil {
+		return nil, err
+	}
+	if err := p.consent(tx.Staged(p.Lock).Records); err != nil {
 		return nil, err
 	}
 	for _, c := range wanted {
@@ -198,7 +213,7 @@ func (a *arrivals) take(ctx context.Context, f fetch.Fetched) error {
 // sameSet reports whether p leaves the installed set, its wishes included, as it is.
 func (p *Plan) sameSet() bool {
 	return len(p.Changes()) == 0 && sameWishes(p.Requests, p.base.Lock.Requests) &&
-		slices.Equal(p.Lock.Pins, p.base.Lock.Pins) && !p.platforms
+		slices.Equal(p.Lock.Pins, p.base.Lock.Pins) && !p.platforms && p.sameGrants()
 }
 
 // add unpacks what is new and keeps what is not.

@@ -27,6 +27,8 @@ type Change struct {
 	Unpin []manifest.ID
 	// Platforms are what the lock is for from now on, besides this one.
 	Platforms []manifest.Platform
+	// Allow is what plugins are granted from now on, of what they ask for.
+	Allow []Allow
 	// Rules hold for this change only. Its pins are those of the lock and of Pin.
 	Rules resolve.Rules
 
@@ -66,6 +68,9 @@ func (c Change) String() string {
 	}
 	add("unpin", words(c.Unpin))
 	add("for platform", words(c.Platforms))
+	if len(parts) > 0 {
+		add("allow", words(c.Allow))
+	}
 	if c.Frozen || len(parts) == 0 {
 		parts = append(parts, "sync")
 	}

@@ -325,7 +325,9 @@ func TestPolicyHoldsForUpdates(t *testing.T) {
 	}
 	// What is installed already and became forbidden is said, not used in silence.
 	w.up.Policy = verify.Policy{}
-	w.change(wish(t, "acme/a@1.1.0"))
+	allowed := wish(t, "acme/a@1.1.0")
+	allowed.Allow = []update.Allow{{Capability: "net:example.org:443"}}
+	w.change(allowed)
 	p, err := w.up.Plan(t.Context(), wish(t, "acme/a@1.1.0"))
 	if err != nil || !p.Empty() {
 		t.Errorf("%+v, %v", p, err)
@@ -365,10 +367,12 @@ func TestAskedForSaysWhatIsNew(t *testing.T) {
 		if err != nil || len(p.Lines) != 1 {
 			t.Fatalf("%+v, %v", p, err)
 		}
+		asks := p.Lines[0].Asks
+		p.Allow(update.AllowAll(p.Asks())...)
 		if _, err := w.up.Apply(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
-		return p.Lines[0].Asks
+		return asks
 	}
 	if got := asks(wish(t, "acme/a@^1")); !slices.Equal(got, []string{"env:HOME"}) {
 		t.Errorf("the first time: %v", got)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/plugstead/plugstead/internal/durable"
 	"github.com/plugstead/plugstead/resolve"
@@ -89,6 +90,7 @@ func (u *Updater) frozen(p *Plan, l *resolve.Lock) (err error) {
 		return fmt.Errorf("lock: %w", err)
 	}
 	p.Lock = *l
+	p.Lock.Plugins = slices.Clone(l.Plugins) // grants may come
 	p.solution, err = l.Solution(u.Host)
 	return err
 }

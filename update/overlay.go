@@ -172,7 +172,7 @@ func (v *overlay) images() []load.Image {
 	if v.order == nil {
 		for _, r := range v.g.Records {
 			if !isAside(v.aside, r.ID) && v.find(r.ID) == nil {
-				out = append(out, v.u.image(r))
+				out = append(out, v.image(r))
 			}
 		}
 		return out
@@ -181,8 +181,16 @@ func (v *overlay) images() []load.Image {
 		if o := v.find(c.ID); o != nil {
 			out = append(out, v.u.devImage(v.g, o))
 		} else if r, ok := v.g.Find(c.ID); ok {
-			out = append(out, v.u.image(r))
+			out = append(out, v.image(r))
 		}
 	}
 	return out
+}
+
+// image makes what load starts of an installed plugin, with what it was granted.
+func (v *overlay) image(r install.Record) load.Image {
+	im := v.u.image(r)
+	l, _ := v.g.Lock.Find(r.ID)
+	im.Grants = manifest.Granted(r.Manifest.Capabilities, l.Grants)
+	return im
 }

@@ -64,6 +64,11 @@ type Updater struct {
 	// Optional reports that the application starts without a plugin if that does not. Nil:
 	// it needs all of them.
 	Optional func(manifest.ID) bool
+	// Consent decides whether plugins are granted what they ask for beyond what they were
+	// granted before: nil says yes to all of it, an error is returned by [Updater.Change]
+	// and nothing is changed. It may be asked more than once for one change, each time for
+	// other things. Nil: Change returns a [*ConsentError].
+	Consent func(context.Context, []Ask) error
 	// Probe is how long each new plugin may take to start and to say that it is well,
 	// before a change that a running host makes is switched; see [Updater.Apply]. 0:
 	// [DefaultProbe]; below 0: nothing is probed.
@@ -132,7 +137,8 @@ type Line struct {
 	Because []string        `json:"because,omitempty"`
 	Size    int64           `json:"size,omitempty"` // of the payload, bytes
 	Runtime string          `json:"runtime,omitempty"`
-	Asks    []string        `json:"asks,omitempty"` // capabilities it did not ask for before
+	Asks    []string        `json:"asks,omitempty"`    // capabilities that it was not granted; see Plan.Asks
+	Granted []string        `json:"granted,omitempty"` // capabilities that it was not granted before
 }
 
 // Plan is what would change, and why. Apply carries out exactly it.
@@ -155,7 +161,7 @@ type Plan struct {
 
 // Changes lists the lines that change something.
 func (p *Plan) Changes() []Line {
-	return slices.DeleteFunc(slices.Clone(p.Lines), func(l Line) bool { return l.Do == Keep })
+	return slices.DeleteFunc(slices.Clone(p.Lines), func(l Line) bool { return l.Do == Keep && len(l.Granted) == 0 })
 }
 
 // Overrides lists the development overrides of the set that p changes. The caller does not
@@ -211,6 +217,7 @@ func (u *Updater) plan(ctx context.Context, ix index.Index, c Change) (*Plan, er
 	if err != nil {
 		return nil, err
 	}
+	p.grants(c)
 	return p, u.finish(p)
 }
 
@@ -328,13 +335,13 @@ func (p *Plan) lines() {
 		}
 	}
 	slices.SortFunc(p.Lines, func(a, b Line) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	p.sayGrants()
 }
 
 func (p *Plan) line(c resolve.Choice) Line {
 	l := Line{ID: c.ID, Do: Install, To: c.Release.Version, Because: p.solution.Because(c.ID), Size: c.Package.Payload.Size, Runtime: c.Package.Runtime}
-	var had []manifest.Capability
 	if r, ok := p.base.Find(c.ID); ok {
-		l.From, had = r.Manifest.Version, r.Manifest.Capabilities
+		l.From = r.Manifest.Version
 		switch order := l.To.Compare(l.From); {
 		case order > 0:
 			l.Do = Update
@@ -344,11 +351,6 @@ func (p *Plan) line(c resolve.Choice) Line {
 			l.Do = Keep
 		default:
 			l.Do = Replace
-		}
-	}
-	for _, k := range c.Release.Capabilities {
-		if !slices.Contains(had, k) {
-			l.Asks = append(l.Asks, string(k))
 		}
 	}
 	return l

@@ -119,9 +119,10 @@ func (u *Updater) revert(ctx context.Context, base, g *install.Generation, cause
 func (u *Updater) Images(g *install.Generation) []load.Image { return u.look(g).images() }
 
 // devImage is the image of an override. It has the data of the installed plugin if both
-// have the same state.version, otherwise a folder of its own.
+// have the same state.version, otherwise a folder of its own. Who overrides trusts the
+// folder: it is granted what its plugin.yaml asks for.
 func (u *Updater) devImage(g *install.Generation, o *Override) load.Image {
-	im := load.Image{Manifest: o.Manifest, Runtime: o.Runtime, Tree: o.Dir, Stamp: o.stamp}
+	im := load.Image{Manifest: o.Manifest, Runtime: o.Runtime, Tree: o.Dir, Stamp: o.stamp, Grants: o.Manifest.Capabilities}
 	if r, ok := g.Find(o.ID); ok && r.Manifest.State.Version == o.Manifest.State.Version {
 		im.Data, im.MakeData = u.Dir.DataPath(r), func(ctx context.Context) error { return u.Dir.MakeData(ctx, r) }
 		return im

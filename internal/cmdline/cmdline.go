@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plugstead/plugstead/resolve"
+	"github.com/plugstead/plugstead/update"
 )
 
 // Schema names the form of the JSON document.
@@ -48,6 +49,7 @@ type errorJSON struct {
 	Hint    string `json:"hint,omitempty"`
 
 	Failure *resolve.Failure `json:"failure,omitempty"` // why nothing could be chosen
+	Asks    []update.Ask     `json:"asks,omitempty"`    // what nobody granted
 }
 
 // Exit is an error that only carries an exit code; everything was said already.
@@ -104,6 +106,9 @@ func Fail(c *cobra.Command, err error) error {
 	d := document{Error: &errorJSON{Code: e.Code, Message: e.What(), Hint: e.Hint}}
 	if f, ok := errors.AsType[*resolve.Failure](err); ok {
 		d.Error.Failure = f
+	}
+	if a, ok := errors.AsType[*update.ConsentError](err); ok {
+		d.Error.Asks = a.Asks
 	}
 	if err := show(c, d); err != nil {
 		return err

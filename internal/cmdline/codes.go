@@ -10,6 +10,7 @@ const (
 	ExitRefused      = 5 // by integrity, signature or policy
 	ExitNetwork      = 6
 	ExitIncompatible = 7
+	ExitConsent      = 8 // plugins ask for what nobody granted
 	ExitBusy         = 9
 	ExitPending      = 10 // changes pending, only with --exit-code
 	ExitInterrupted  = 130
@@ -62,6 +63,7 @@ var Codes = map[Code]struct {
 	"E0311": {ExitRefused, "a development override is active, or may not be made here"},
 	"E0312": {ExitFailure, "the folder of a development override cannot be used"},
 	"E0313": {ExitFailure, "a development override does not start"},
+	"E0314": {ExitConsent, "plugins ask for capabilities that nobody granted (consent_required)"},
 	"E0401": {ExitUsage, "no source of plugins is configured"},
 	"E0402": {ExitNetwork, "the registry cannot be reached"},
 	"E0403": {ExitLogin, "the registry wants a token, or another one"},

@@ -157,6 +157,9 @@ func explainType(program string, err error) *Error {
 	if later, ok := errors.AsType[*client.LaterError](err); ok {
 		return &Error{"E0413", "try again after " + later.At.Local().Format(time.DateTime), err}
 	}
+	if e, ok := errors.AsType[*update.ConsentError](err); ok {
+		return &Error{"E0314", "if you agree, run the command again with " + AllowFlags(e.Asks), err}
+	}
 	if e, ok := errors.AsType[*update.NeededError](err); ok {
 		return &Error{"E0302", fmt.Sprintf("%s those plugins too, in the same command", e.Do), err}
 	}
@@ -172,6 +175,19 @@ func explainType(program string, err error) *Error {
 		return &Error{"E0101", "mend the lines named above; docs/spec/manifest.md describes every key", err}
 	}
 	return nil
+}
+
+// AllowFlags returns the flags that grant everything that asks name, with the plugin if
+// there are several.
+func AllowFlags(asks []update.Ask) string {
+	var words []string
+	for _, a := range update.AllowAll(asks) {
+		if len(asks) == 1 {
+			a.ID = ""
+		}
+		words = append(words, "--allow "+quote(a.String()))
+	}
+	return strings.Join(words, " ")
 }
 
 func conflict(program string, c *resolve.Failure, err error) *Error {

@@ -18,6 +18,17 @@ func Of(w io.Writer) (f *os.File, ok bool) {
 	return f, true
 }
 
+// Interactive reports whether every one of files, readers or writers, is a terminal with a
+// person before it, who can be asked.
+func Interactive(files ...any) bool {
+	for _, x := range files {
+		if f, ok := x.(*os.File); !ok || !interactive(f) {
+			return false
+		}
+	}
+	return len(files) > 0
+}
+
 // Size returns the size of a terminal in cells: 80 by 24 if it does not say.
 func Size(f *os.File) (width, height int) {
 	width, height = size(f)

@@ -6,4 +6,6 @@ import "os"
 
 func drawable(*os.File) bool { return false }
 
+func interactive(*os.File) bool { return false }
+
 func size(*os.File) (width, height int) { return 0, 0 }

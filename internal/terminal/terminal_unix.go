@@ -13,6 +13,8 @@ func drawable(f *os.File) bool {
 	return err == nil
 }
 
+func interactive(f *os.File) bool { return drawable(f) }
+
 func size(f *os.File) (width, height int) {
 	w, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {

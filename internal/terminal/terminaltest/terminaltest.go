@@ -16,6 +16,7 @@ import (
 // Terminal is a terminal of the system that nobody looks at. Programs write to File.
 type Terminal struct {
 	File  *os.File
+	owner *os.File
 	done  sync.WaitGroup
 	mu    sync.Mutex
 	more  sync.Cond
@@ -45,7 +46,7 @@ func New(t testing.TB, width, height int) *Terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &Terminal{File: f}
+	x := &Terminal{File: f, owner: owner}
 	x.more.L = &x.mu
 	t.Cleanup(func() { x.Close() })
 	x.done.Go(func() { x.read(owner) })
@@ -79,6 +80,14 @@ func (x *Terminal) Wait(text string) bool {
 		x.more.Wait()
 	}
 	return true
+}
+
+// Type types text, as a person does: programs read it from File, and it is shown.
+func (x *Terminal) Type(t testing.TB, text string) {
+	t.Helper()
+	if _, err := x.owner.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Close closes the terminal and returns the bytes that were written to it. The terminal

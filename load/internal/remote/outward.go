@@ -43,7 +43,7 @@ func (o *Outward) Serve(ctx context.Context, codec contract.Codec, h frame.CallH
 func (o *Outward) service(h frame.CallHeader, codec contract.Codec) (contract.Handler, contract.Codec, error) {
 	service, ok := o.services[string(h.Path)]
 	if !ok {
-		return service, nil, contract.Errorf(contract.Unimplemented, "the host does not offer %s", h.Path)
+		return service, nil, contract.Errorf(contract.Unimplemented, "the host does not offer %s to plugin %s, which asks for it with the capability host:POINT", h.Path, o.id)
 	}
 	if c := service.Method.Codec(); c != contract.CBOR {
 		codec = c
