@@ -142,6 +142,74 @@ func TestUpdateDuringACrash(t *testing.T) {
 	})
 }
 
+// TestUpdateSlowerThanARestart: the restart is done before the new version is well. Only
+// that one runs then, and nothing is left of the other.
+func TestUpdateSlowerThanARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all []*actor
+		d := &scripted{make: func(im load.Image) (*actor, error) {
+			a := new(actor)
+			if im.Manifest.Version.String() == "2.0.0" {
+				a.slowHealth = func(context.Context) error { time.Sleep(time.Minute); return nil }
+			}
+			all = append(all, a)
+			return a, nil
+		}}
+		s := scriptedSet(d, supervise.Policy{Heartbeat: -1})
+		p, err := s.Put(t.Context(), image("a/a", "1.0.0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[0].end()
+		synctest.Wait()
+		if _, err := s.Put(t.Context(), image("a/a", "2.0.0")); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(d.started, ", "); got != "a/a 1.0.0, a/a 2.0.0, a/a 1.0.0" {
+			t.Errorf("started %s", got)
+		}
+		if out := ask(t, p); out != "2.0.0" {
+			t.Errorf("%s answers", out)
+		}
+		for i, want := range []bool{true, false, true} {
+			select {
+			case <-all[i].done:
+				if !want {
+					t.Errorf("instance %d has ended", i)
+				}
+			default:
+				if want {
+					t.Errorf("instance %d is left", i)
+				}
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestFirstErrorCounts: what is called off because something else failed is not the reason.
+func TestFirstErrorCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("broken")
+		d := &scripted{make: func(im load.Image) (*actor, error) {
+			if im.Manifest.ID == "b/b" {
+				return &actor{slowHealth: func(context.Context) error { time.Sleep(time.Second); return broken }}, nil
+			}
+			return &actor{slowHealth: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}, nil
+		}}
+		s := scriptedSet(d, supervise.Policy{})
+		err := s.Sync(t.Context(), []load.Image{image("a/a", "1.0.0"), image("b/b", "1.0.0"), image("c/c", "1.0.0")})
+		if !errors.Is(err, broken) || errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestFailedUpdateDuringARestart: the old plugin comes back, although the change began
 // to start it and then failed because of another one.
 func TestFailedUpdateDuringARestart(t *testing.T) {

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"errors"
 	"sync"
 
 	"github.com/plugstead/plugstead/load"
@@ -10,18 +9,16 @@ import (
 // atOnce is how many plugins are started or stopped at the same time.
 const atOnce = 8
 
-var errSkipped = errors.New("skipped: something before it failed")
-
 // inOrder runs f for 0 to n-1, several at once. f(i) begins when f has returned for all
 // that after(i) names, which are smaller than i. After an error no further f begins. It
-// returns the error of the smallest i.
+// returns the error that came first: those of others may follow from it.
 func inOrder(n int, after func(i int) []int, f func(i int) error) error {
 	ended := make([]chan struct{}, n)
 	for i := range ended {
 		ended[i] = make(chan struct{})
 	}
-	errs := make([]error, n)
 	room := make(chan struct{}, atOnce)
+	var first error
 	stop, once := make(chan struct{}), sync.Once{}
 	var all sync.WaitGroup
 	for i := range n {
@@ -34,22 +31,19 @@ func inOrder(n int, after func(i int) []int, f func(i int) error) error {
 			defer func() { <-room }()
 			select {
 			case <-stop:
-				errs[i] = errSkipped
 				return
 			default:
 			}
-			if errs[i] = f(i); errs[i] != nil {
-				once.Do(func() { close(stop) })
+			if err := f(i); err != nil {
+				once.Do(func() {
+					first = err
+					close(stop)
+				})
 			}
 		})
 	}
 	all.Wait()
-	for _, err := range errs {
-		if err != nil && err != errSkipped {
-			return err
-		}
-	}
-	return nil
+	return first
 }
 
 // requiredBefore returns which of images[:i] images[i] requires.

@@ -144,17 +144,16 @@ func (s *Set) wakeUp(p *Plugin, old *running) error {
 	return s.swap(r)
 }
 
-// install makes r the instance of a plugin that has none.
+// install makes r the instance of a plugin that had none. If it has one by now, because a
+// restart was faster, that is retired.
 func (s *Set) install(p *Plugin, r *running) {
 	p.linked.Store(r.image.Runtime == manifest.RuntimeInproc)
-	_, epoch := p.decide(r)
 	s.mu.Lock()
 	if !slices.Contains(s.order, p.id) {
 		s.order = append(s.order, p.id)
 	}
 	s.mu.Unlock()
-	s.report(p, Running, nil)
-	s.watch(p, r, epoch)
+	s.reportStops(s.swap(r))
 }
 
 // swap makes r the instance of its plugin and retires the one before.
