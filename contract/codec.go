@@ -30,7 +30,7 @@ type Codec interface {
 var CBOR Codec = cborCodec{}
 
 // JSON is for plugins in languages without a CBOR library, and for people. Bytes
-// travel as base64.
+// travel as base64. Encoding refuses texts that are no UTF-8, as decoding does.
 var JSON Codec = jsonCodec{}
 
 // maxDepth is how deep messages nest.
@@ -95,7 +95,18 @@ func (jsonCodec) Append(dst []byte, v any) ([]byte, error) {
 	if err := e.Encode(v); err != nil {
 		return dst, err
 	}
+	if bytes.Contains(b.Bytes()[len(dst):], []byte(`\ufffd`)) && !isText(v) {
+		return dst, errNotUTF8
+	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// isText reports whether all texts in v are UTF-8. encoding/json replaces what is not, and
+// CBOR's decoder refuses it.
+func isText(v any) bool {
+	b, err := CBOR.Append(nil, v)
+	var all any
+	return err != nil || cborDecoder.Unmarshal(b, &all) == nil
 }
 
 func (jsonCodec) Decode(src []byte, v any) error {

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"math"
 	"net/netip"
 	"reflect"
@@ -64,6 +65,25 @@ func TestCodecs(t *testing.T) {
 		if err := c.Decode(more, &n); err != nil || n.Text != "x" {
 			t.Errorf("%s: a field of a newer minor version: %v", c.Name(), err)
 		}
+	}
+}
+
+// TestTextsAreUTF8 in JSON too, which would replace them silently.
+func TestTextsAreUTF8(t *testing.T) {
+	for text, ok := range map[string]bool{"\xff": false, "a\x80\ufffd": false, "\ufffd": true, `\ufffd`: true, `\\ufffd`: true, "\\ufffd\xff": false} {
+		in := message{Inner: &message{Text: text}}
+		b, err := JSON.Append([]byte("before"), &in)
+		if (err == nil) != ok || !ok && string(b) != "before" {
+			t.Errorf("%q: %q, %v", text, b, err)
+		}
+		var out message
+		if ok && (JSON.Decode(b[6:], &out) != nil || out.Inner.Text != text) {
+			t.Errorf("%q became %q", text, out.Inner.Text)
+		}
+	}
+	raw := struct{ Document json.RawMessage }{json.RawMessage(`"\ufffd"`)}
+	if _, err := JSON.Append(nil, raw); err != nil {
+		t.Errorf("an escape that somebody wrote: %v", err)
 	}
 }
 

@@ -15,14 +15,12 @@ type Hint struct {
 
 const maxHint = 300
 
-// Note takes a line: the first that says why a Go program died stays, otherwise the last.
+// Note takes a line: the first that says why a program died stays, otherwise the last.
 func (h *Hint) Note(line string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, s := range []string{"panic: ", "fatal error: ", "runtime: "} {
-		if strings.HasPrefix(h.line, s) {
-			return
-		}
+	if isReason(h.line) {
+		return
 	}
 	h.line = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -30,6 +28,17 @@ func (h *Hint) Note(line string) {
 		}
 		return r
 	}, strings.ToValidUTF8(line[:min(len(line), maxHint)], "\uFFFD"))
+}
+
+// isReason reports whether a line says why a program died, in the words of Go or of
+// languages with exceptions, for example "TypeError: x is not a function".
+func isReason(line string) bool {
+	word, _, _ := strings.Cut(line, ": ")
+	switch word {
+	case "panic", "fatal error", "runtime":
+		return true
+	}
+	return len(word) < len(line) && !strings.Contains(word, " ") && (strings.HasSuffix(word, "Error") || strings.HasSuffix(word, "Exception"))
 }
 
 // After returns ": " and the line, or nothing.

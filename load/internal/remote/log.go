@@ -88,7 +88,7 @@ func integer(v slog.Value) (int64, bool) {
 		return int64(v.Uint64()), v.Uint64() <= math.MaxInt64
 	case slog.KindFloat64:
 		f := v.Float64()
-		return int64(f), f == math.Trunc(f) && math.Abs(f) < 1<<53
+		return int64(f), f == math.Trunc(f) && math.Abs(f) < 1<<63 // times in JSON come with 53 bits
 	}
 	return 0, false
 }

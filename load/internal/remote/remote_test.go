@@ -306,6 +306,18 @@ func TestHint(t *testing.T) {
 	if h.After() != ": panic: boom" {
 		t.Error(h.After())
 	}
+	for last, want := range map[string]string{
+		"TypeError: x is not a function": "TypeError: x is not a function", "Error: boom": "Error: boom",
+		"java.io.IOException: gone": "java.io.IOException: gone",
+		"some Error: here":          "the end", "Error:": "the end", "warning: x": "the end",
+	} {
+		var h Hint
+		h.Note(last)
+		h.Note("the end")
+		if h.After() != ": "+want {
+			t.Error(h.After())
+		}
+	}
 }
 
 func TestOpenMessage(t *testing.T) {
