@@ -14,6 +14,7 @@ type Local struct {
 	points   []pointHandlers                       // the same, to be found faster
 	prepare  func(context.Context) context.Context // nil: handlers get the context as it is
 	name     string                                // for errors
+	copies   bool                                  // messages are copied
 }
 
 // pointHandlers are the handlers of one point, by the index of their method; nil: none.
@@ -42,7 +43,7 @@ var (
 // NewLocal calls handlers by the path of their method. prepare, if not nil, is applied
 // to the context of every call. name stands in errors.
 func NewLocal(name string, handlers map[string]contract.Handler, prepare func(context.Context) context.Context) *Local {
-	return &Local{handlers, byPoint(handlers), prepare, name}
+	return &Local{handlers: handlers, points: byPoint(handlers), prepare: prepare, name: name}
 }
 
 // ByPath indexes handlers by the path of their method.
@@ -78,6 +79,9 @@ func (l *Local) Invoke(ctx context.Context, m *contract.Method, req, resp any) e
 	if err != nil {
 		return err
 	}
+	if l.copies {
+		return invokeCopy(l.context(ctx), h, m, req, resp)
+	}
 	return h.Invoke(l.context(ctx), req, resp)
 }
 
@@ -99,10 +103,16 @@ func (l *Local) Open(ctx context.Context, m *contract.Method) (contract.Stream, 
 	if err != nil {
 		return nil, nil, contract.AsError(err)
 	}
-	p := openPipe(l.context(ctx), h)
-	if m.IsRelay() {
+	p := newPipe(l.context(ctx))
+	switch {
+	case m.IsRelay():
+		p.serve(h, handlerEnd{p})
 		return rawEnd{callerEnd{p}, h.Method}, p.ended, nil
+	case l.copies:
+		p.serve(h, copyHandler{handlerEnd{p}, m, h.Method})
+		return copyCaller{callerEnd{p}, m, h.Method}, p.ended, nil
 	}
+	p.serve(h, handlerEnd{p})
 	return callerEnd{p}, p.ended, nil
 }
 
@@ -114,7 +124,7 @@ func (l *Local) Offers(m *contract.Method) bool {
 
 // Direct implements contract.Direct.
 func (l *Local) Direct(m *contract.Method) (*contract.Handler, contract.Releaser) {
-	if l.prepare != nil {
+	if l.prepare != nil || l.copies {
 		return nil, nil
 	}
 	p := m.Point()

@@ -22,16 +22,19 @@ type pipe struct {
 	err    error         // of the handler; read after ended
 }
 
-// openPipe runs h at one end of a new pipe.
-func openPipe(ctx context.Context, h contract.Handler) *pipe {
+func newPipe(ctx context.Context) *pipe {
 	p := &pipe{up: make(chan any), down: make(chan any), sent: make(chan struct{}), ended: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(ctx)
+	return p
+}
+
+// serve runs h at one end.
+func (p *pipe) serve(h contract.Handler, end contract.Stream) {
 	go func() {
-		p.err = h.Serve(p.ctx, handlerEnd{p})
+		p.err = h.Serve(p.ctx, end)
 		close(p.ended)
 		p.cancel()
 	}()
-	return p
 }
 
 // over returns how the stream ended: the handler's word counts more than the context's.

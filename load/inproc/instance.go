@@ -24,13 +24,13 @@ var (
 	_ contract.Direct   = (*instance)(nil)
 )
 
-func newInstance(env *guest.Env, in *guest.Instance) *instance {
+func (d Driver) newInstance(env *guest.Env, in *guest.Instance) *instance {
 	i := &instance{env: env, in: in, gate: gate.New(), done: make(chan struct{})}
 	var prepare func(context.Context) context.Context
 	if !env.Bound {
 		prepare = i.context
 	}
-	i.local = guest.NewLocal("plugin "+env.ID, in.Handlers, prepare)
+	i.local = d.local("plugin "+env.ID, in.Handlers, prepare)
 	return i
 }
 

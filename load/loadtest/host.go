@@ -170,6 +170,8 @@ type Target struct {
 	Folder bool
 	// Ends says that a plugin that exits ends its instance; otherwise it is replaced.
 	Ends bool
+	// Copies says that messages are copied, although memory is shared.
+	Copies bool
 	// Streams says that streams are carried.
 	Streams bool
 }

@@ -21,12 +21,14 @@ func image(runtime string) func(testing.TB, manifest.ID) load.Image {
 
 var targets = map[string]loadtest.Target{
 	"inproc":  {Driver: inproc.Driver{}, Image: image(manifest.RuntimeInproc), Folder: true, Streams: true},
+	"copies":  {Driver: inproc.Driver{Copy: true}, Image: image(manifest.RuntimeInproc), Copies: true, Folder: true, Streams: true},
 	"process": {Driver: process.Driver{}, Image: image(manifest.RuntimeProcess), Apart: true, Folder: true, Ends: true, Streams: true},
 	"wasm":    {Driver: wasm.Driver{}, Image: image(manifest.RuntimeWasm), Apart: true},
 	"wasm2":   {Driver: wasm.Driver{Instances: 2}, Image: image(manifest.RuntimeWasm), Apart: true},
 }
 
 func TestInproc(t *testing.T)  { loadtest.Run(t, targets["inproc"]) }
+func TestCopies(t *testing.T)  { loadtest.Run(t, targets["copies"]) }
 func TestProcess(t *testing.T) { loadtest.Run(t, targets["process"]) }
 func TestWasm(t *testing.T)    { loadtest.Run(t, targets["wasm"]) }
 

@@ -96,7 +96,7 @@ func testMessages(t *testing.T, x Target) {
 	}
 	bad := probe.Message{Text: "\xff"}
 	_, err := probe.Echo.Call(t.Context(), in, bad)
-	if x.Apart && !errors.Is(err, contract.InvalidArgument) {
+	if (x.Apart || x.Copies) && !errors.Is(err, contract.InvalidArgument) {
 		t.Errorf("text that is no UTF-8: %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func testBigMessages(t *testing.T, x Target) {
 		}
 	}
 	_, err := probe.Short.Call(t.Context(), in, probe.Message{Text: strings.Repeat("x", 1001)})
-	if x.Apart && (!errors.Is(err, contract.ResourceExhausted) || contract.AsError(err).Reason != contract.ReasonTooLarge) {
+	if (x.Apart || x.Copies) && (!errors.Is(err, contract.ResourceExhausted) || contract.AsError(err).Reason != contract.ReasonTooLarge) {
 		t.Errorf("over the limit of the method: %v", err)
 	}
 	if _, err := probe.Short.Call(t.Context(), in, probe.Message{Text: "x"}); err != nil {
@@ -173,7 +173,7 @@ func testMismatch(t *testing.T, x Target) {
 	var req struct{ Text, More string }
 	req.Text = "kept"
 	got, err := newEcho.Call(t.Context(), in, req)
-	if x.Apart && err != nil {
+	if (x.Apart || x.Copies) && err != nil {
 		t.Errorf("a newer minor version: %q, %v", got.Text, err)
 	}
 }
@@ -194,7 +194,7 @@ func testErrors(t *testing.T, x Target) {
 	if !errors.As(err, &e) || e.Code != contract.Unknown || e.Message != "plain" {
 		t.Errorf("plain: %#v", err)
 	}
-	if inner := errors.Unwrap(err); x.Apart == (inner != nil && inner.Error() == "plain") {
+	if inner := errors.Unwrap(err); (x.Apart || x.Copies) == (inner != nil && inner.Error() == "plain") {
 		t.Errorf("plain: its cause is %v", inner)
 	}
 	if _, err = probe.Fail.Call(t.Context(), in, probe.Failure{How: "bytes"}); !errors.Is(err, contract.Unknown) || !strings.Contains(err.Error(), "bad ") {
