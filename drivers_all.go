@@ -3,6 +3,8 @@
 package plugstead
 
 import (
+	"os"
+
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/load/inproc"
 	"github.com/plugstead/plugstead/load/process"
@@ -11,5 +13,5 @@ import (
 
 // defaultDrivers prefers the runtime that shields the host best.
 func defaultDrivers() []load.Driver {
-	return []load.Driver{inproc.Driver{}, wasm.Driver{}, process.Driver{}}
+	return []load.Driver{inproc.Driver{}, wasm.Driver{}, process.Driver{Attach: os.Getenv("PLUGSTEAD_ATTACH")}}
 }

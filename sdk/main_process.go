@@ -22,16 +22,29 @@ const (
 
 // Main serves the registered plugin to the host that started this program, and exits.
 // It is the only statement of a plugin's main function.
+//
+// If the environment variable PLUGSTEAD_LISTEN is set and no host has started it, the program
+// makes a Unix socket there and serves whoever connects, each with an instance of its own. So
+// a plugin runs in a debugger: dlv debug ./plugin. Its application gets the socket in
+// PLUGSTEAD_ATTACH, as ID=PATH.
 func Main() {
-	in, out, err := pipes()
-	if err == nil {
-		err = serve(in, out, &guest.Linked, os.Getenv("PLUGSTEAD_PLUGIN"))
-	}
+	err := run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "plugin:", err)
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+func run() error {
+	if path := os.Getenv("PLUGSTEAD_LISTEN"); path != "" && os.Getenv("PLUGSTEAD_IN") == "" {
+		return listen(path)
+	}
+	in, out, err := pipes()
+	if err != nil {
+		return err
+	}
+	return serve(in, out, &guest.Linked, os.Getenv("PLUGSTEAD_PLUGIN"))
 }
 
 // pipes opens what the host has passed on.

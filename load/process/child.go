@@ -21,11 +21,11 @@ import (
 // that it left behind can still hold the pipe.
 const outputGrace = 250 * time.Millisecond
 
-// child is a running program. It is reaped in every case.
+// child is a running program. It is reaped in every case, unless it is [child.attached].
 type child struct {
-	cmd  *exec.Cmd
-	wire wire // the host's end
-	tree tree // the program and what it started
+	cmd  *exec.Cmd // nil: attached
+	wire wire      // the host's end
+	tree tree      // the program and what it started
 
 	mu     sync.Mutex
 	reaped bool
@@ -153,6 +153,10 @@ func (c *child) reap() {
 // kill ends the program and what it has started. It does nothing once it is reaped,
 // when its number may belong to another.
 func (c *child) kill() {
+	if c.attached() {
+		c.wire.close()
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.reaped {
@@ -165,6 +169,9 @@ func (c *child) kill() {
 func (c *child) ending() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.attached() {
+		return "went away, which was attached"
+	}
 	text := "ended without being asked to"
 	if c.status != nil {
 		text = fmt.Sprintf("ended with %v", c.status)

@@ -18,6 +18,12 @@ type Driver struct {
 	StartTimeout time.Duration // from the start of the program until the plugin is open; default 30 s
 	StopTimeout  time.Duration // of Stop, Health, Quiesce and Reconfigure with a context without deadline; default 10 s
 	KillAfter    time.Duration // that Close waits for the program to end by itself; default 2 s
+
+	// Attach names plugins that somebody has started, in a debugger for example, and the
+	// Unix sockets where they listen: ID=/PATH, several with commas between; see sdk.Main.
+	// They are not started, and nothing of them is checked. Their start may take as long as
+	// it wants, and they are well as long as they are connected.
+	Attach string
 }
 
 var _ load.Driver = Driver{}
@@ -40,7 +46,10 @@ func (d Driver) withDefaults() Driver {
 
 // Prepare checks that the image has a program for this platform. A missing one is a
 // FailedPrecondition error.
-func (Driver) Prepare(_ context.Context, im load.Image) error {
+func (d Driver) Prepare(_ context.Context, im load.Image) error {
+	if socket, err := attachPath(d.Attach, im.Manifest.ID); err != nil || socket != "" {
+		return err
+	}
 	_, err := program(im)
 	return err
 }
@@ -71,6 +80,13 @@ func program(im load.Image) (string, error) {
 // that fails the error holds what the program printed last.
 func (d Driver) Start(ctx context.Context, im load.Image, s load.Spec) (load.Instance, error) {
 	d = d.withDefaults()
+	socket, err := attachPath(d.Attach, im.Manifest.ID)
+	if err != nil {
+		return nil, err
+	}
+	if socket != "" {
+		return d.attach(ctx, socket, im, s)
+	}
 	path, err := program(im)
 	if err != nil {
 		return nil, err

@@ -69,6 +69,7 @@ func (i *instance) watch() {
 	work.Go(i.writeLog)
 	work.Go(func() {
 		broken = i.mux.Run()
+		i.child.lost()
 		i.cancel()
 		close(i.logs)
 		i.greet(fmt.Errorf("the connection ended before the plugin said hello: %w", broken))

@@ -5,4 +5,9 @@ import "github.com/plugstead/plugstead/load"
 var _ load.Process = (*instance)(nil)
 
 // PID implements load.Process.
-func (i *instance) PID() int { return i.child.cmd.Process.Pid }
+func (i *instance) PID() int {
+	if i.child.attached() {
+		return 0
+	}
+	return i.child.cmd.Process.Pid
+}

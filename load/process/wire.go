@@ -2,7 +2,8 @@ package process
 
 import "os"
 
-// wire is one end of the connection between host and program: two pipes.
+// wire is one end of the connection between host and program: two pipes, or one socket if in
+// and out are the same.
 type wire struct{ in, out *os.File }
 
 func connect() (host, theirs wire, err error) {
@@ -20,7 +21,13 @@ func connect() (host, theirs wire, err error) {
 }
 
 // finish tells the program that nothing more comes. What it sends is still read.
-func (w wire) finish() { w.out.Close() }
+func (w wire) finish() {
+	if w.in == w.out {
+		closeWrite(w.out)
+		return
+	}
+	w.out.Close()
+}
 
 func (w wire) close() {
 	for _, f := range []*os.File{w.in, w.out} {
