@@ -20,6 +20,9 @@ type process struct {
 }
 
 func (p process) PID() int { return p.pid }
+func (p process) Confinement() load.Confinement {
+	return load.Confinement{Active: []string{"files"}}
+}
 
 func (d numbered) Start(ctx context.Context, im load.Image, s load.Spec) (load.Instance, error) {
 	in, err := d.fake.Start(ctx, im, s)
@@ -40,6 +43,9 @@ func TestPID(t *testing.T) {
 		}
 		if got := p.PID(); got != want {
 			t.Errorf("instance %d: process %d, want %d", i+1, got, want)
+		}
+		if c := p.Confinement(); (len(c.Active) == 1) != (want > 0) {
+			t.Errorf("instance %d: %+v", i+1, c)
 		}
 	}
 	p := s.Plugin("a/a")

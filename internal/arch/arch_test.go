@@ -37,6 +37,7 @@ var foreign = map[string][]string{
 	"fetch":                          {"golang.org/x/sync/"},
 	"load/wasm":                      {"github.com/tetratelabs/wazero"},
 	"load/process":                   {"golang.org/x/sys/"},
+	"load/internal/confine":          {"golang.org/x/sys/"},
 	"internal/frame":                 {"golang.org/x/sys/"},
 	"internal/filelock":              {"github.com/gofrs/flock"},
 	"internal/terminal":              {"golang.org/x/sys/"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/plugstead/plugstead/internal/frame"
 	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/internal/confine"
 	"github.com/plugstead/plugstead/load/internal/remote"
 )
 
@@ -26,6 +27,8 @@ type child struct {
 	cmd  *exec.Cmd // nil: attached
 	wire wire      // the host's end
 	tree tree      // the program and what it started
+
+	sandbox *sandbox // nil: none
 
 	mu     sync.Mutex
 	reaped bool
@@ -53,7 +56,7 @@ func (e ends) close() {
 
 // launch starts the program. All that it does after that is on its own goroutines,
 // which end when the program does.
-func launch(path string, im load.Image, s load.Spec) (*child, error) {
+func launch(path string, im load.Image, s load.Spec, box *sandbox) (*child, error) {
 	var host, theirs ends
 	var errs [3]error
 	host.wire, theirs.wire, errs[0] = connect()
@@ -64,7 +67,7 @@ func launch(path string, im load.Image, s load.Spec) (*child, error) {
 		host.close()
 		return nil, err
 	}
-	c := &child{wire: host.wire, exited: make(chan struct{})}
+	c := &child{wire: host.wire, exited: make(chan struct{}), sandbox: box}
 	c.cmd = exec.Command(path)
 	c.cmd.Dir = im.Tree
 	c.cmd.Stdout, c.cmd.Stderr = theirs.stdout, theirs.stderr
@@ -86,8 +89,32 @@ func (c *child) start(theirs wire, host ends, log *slog.Logger) error {
 		return err
 	}
 	started := make(chan error)
-	go c.run(started, host, log)
+	run := func() { c.run(started, host, log) }
+	if c.sandbox.taints() {
+		confine.Go(run)
+	} else {
+		go run()
+	}
 	return <-started
+}
+
+// begin starts the program under our rules.
+func (c *child) begin() error {
+	if err := c.sandbox.apply(); err != nil {
+		return err
+	}
+	err := c.cmd.Start()
+	if err != nil {
+		return err
+	}
+	if err = c.tree.adopt(c.cmd.Process); err == nil && c.sandbox != nil {
+		err = c.sandbox.limit.set(c.cmd.Process.Pid)
+	}
+	if err != nil {
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait()
+	}
+	return err
 }
 
 // run starts the program and waits for its end. It keeps its thread: on Linux the
@@ -95,13 +122,7 @@ func (c *child) start(theirs wire, host ends, log *slog.Logger) error {
 func (c *child) run(started chan<- error, host ends, log *slog.Logger) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := c.cmd.Start()
-	if err == nil {
-		if err = c.tree.adopt(c.cmd.Process); err != nil {
-			_ = c.cmd.Process.Kill() // it is not running under our rules
-			_ = c.cmd.Wait()
-		}
-	}
+	err := c.begin()
 	if err != nil {
 		c.tree.close()
 	}

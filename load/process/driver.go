@@ -19,6 +19,10 @@ type Driver struct {
 	StopTimeout  time.Duration // of Stop, Health, Quiesce and Reconfigure with a context without deadline; default 10 s
 	KillAfter    time.Duration // that Close waits for the program to end by itself; default 2 s
 
+	Sandbox Sandbox // whether programs are confined
+	Files   string  // absolute folder of the application: fs: grants name what is below; "": nothing
+	Limits  Limits  // of each process
+
 	// Attach names plugins that somebody has started, in a debugger for example, and the
 	// Unix sockets where they listen: ID=/PATH, several with commas between; see sdk.Main.
 	// They are not started, and nothing of them is checked. Their start may take as long as
@@ -96,7 +100,11 @@ func (d Driver) Start(ctx context.Context, im load.Image, s load.Spec) (load.Ins
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.StartTimeout)
 	defer cancel()
-	p, err := launch(path, im, s)
+	box, err := d.sandbox(im, s)
+	if err != nil {
+		return nil, err
+	}
+	p, err := launch(path, im, s, box)
 	if err != nil {
 		return nil, contract.Errorf(contract.FailedPrecondition, "start %s: %w", im.Manifest.ID, err)
 	}

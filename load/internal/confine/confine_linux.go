@@ -1,0 +1,160 @@
+package confine
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Access rights, by the version of Landlock that has them.
+const (
+	execute   = unix.LANDLOCK_ACCESS_FS_EXECUTE
+	readOnly  = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
+	files1    = unix.LANDLOCK_ACCESS_FS_MAKE_SYM<<1 - 1
+	files2    = files1 | unix.LANDLOCK_ACCESS_FS_REFER
+	files3    = files2 | unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	files5    = files3 | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	ofOneFile = execute | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE |
+		unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+
+	rulePort = 2 // LANDLOCK_RULE_NET_PORT
+)
+
+// version returns that of Landlock, 0 if it is not there or turned off.
+func version() int {
+	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno != 0 {
+		return 0
+	}
+	return int(v)
+}
+
+// Supported says what this kernel can take away.
+func Supported() (l Level) {
+	l.Active = []string{Privileges}
+	v := version()
+	for _, x := range []struct {
+		name string
+		from int
+	}{{Files, 1}, {TCP, 4}, {Processes, 6}} {
+		if v >= x.from {
+			l.Active = append(l.Active, x.name)
+		} else {
+			l.Missing = append(l.Missing, x.name)
+		}
+	}
+	return l
+}
+
+func isFirst() bool { return unix.Gettid() == unix.Getpid() }
+
+// Thread takes from the calling thread what [Supported] says and r does not allow. It is for
+// functions that [Go] runs.
+func Thread(r Rules) error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no_new_privs: %w", err)
+	}
+	v := version()
+	if v == 0 {
+		return nil
+	}
+	fd, attr, err := ruleset(v, r.Net)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := fill(fd, attr, r); err != nil {
+		return err
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(fd), 0, 0); errno != 0 {
+		return fmt.Errorf("landlock: restrict: %w", errno)
+	}
+	return nil
+}
+
+// ruleset makes an empty one of what version v can take away.
+func ruleset(v int, net bool) (fd int, attr unix.LandlockRulesetAttr, err error) {
+	attr.Access_fs = files1
+	switch {
+	case v >= 5:
+		attr.Access_fs = files5
+	case v >= 3:
+		attr.Access_fs = files3
+	case v >= 2:
+		attr.Access_fs = files2
+	}
+	size := unsafe.Sizeof(attr.Access_fs)
+	if v >= 4 {
+		attr.Access_net = unix.LANDLOCK_ACCESS_NET_BIND_TCP
+		if !net {
+			attr.Access_net |= unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
+		}
+		size += unsafe.Sizeof(attr.Access_net)
+	}
+	if v >= 6 {
+		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+		size += unsafe.Sizeof(attr.Scoped)
+	}
+	n, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
+	if errno != 0 {
+		return -1, attr, fmt.Errorf("landlock: %w", errno)
+	}
+	return int(n), attr, nil
+}
+
+func fill(fd int, attr unix.LandlockRulesetAttr, r Rules) error {
+	for _, path := range r.Read {
+		if err := allow(fd, path, attr.Access_fs&(execute|readOnly)); err != nil {
+			return err
+		}
+	}
+	for _, path := range r.Write {
+		if err := allow(fd, path, attr.Access_fs&^execute); err != nil {
+			return err
+		}
+	}
+	if attr.Access_net&unix.LANDLOCK_ACCESS_NET_CONNECT_TCP == 0 {
+		return nil
+	}
+	for _, port := range r.Ports {
+		rule := struct{ access, port uint64 }{unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, uint64(port)}
+		if err := add(fd, rulePort, unsafe.Pointer(&rule)); err != nil {
+			return fmt.Errorf("landlock: port %d: %w", port, err)
+		}
+	}
+	return nil
+}
+
+// allow adds the rule that access below path is allowed.
+func allow(fd int, path string, access uint64) error {
+	dir, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("landlock: %s: %w", path, err)
+	}
+	defer unix.Close(dir)
+	var st unix.Stat_t
+	if err := unix.Fstat(dir, &st); err != nil {
+		return fmt.Errorf("landlock: %s: %w", path, err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		access &= ofOneFile
+	}
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(dir)}
+	if err := add(fd, unix.LANDLOCK_RULE_PATH_BENEATH, unsafe.Pointer(&rule)); err != nil {
+		return fmt.Errorf("landlock: %s: %w", path, err)
+	}
+	return nil
+}
+
+func add(fd, kind int, rule unsafe.Pointer) error {
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(fd), uintptr(kind), uintptr(rule), 0, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
