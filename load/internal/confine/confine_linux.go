@@ -22,6 +22,17 @@ const (
 	rulePort = 2 // LANDLOCK_RULE_NET_PORT
 )
 
+// The structures of the kernel; golang.org/x/sys names their fields differently from version
+// to version.
+type (
+	rulesetAttr struct{ files, net, scoped uint64 } // landlock_ruleset_attr
+	pathAttr    struct {                            // landlock_path_beneath_attr
+		access uint64
+		parent int32
+	}
+	portAttr struct{ access, port uint64 } // landlock_net_port_attr
+)
+
 // version returns that of Landlock, 0 if it is not there or turned off.
 func version() int {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
@@ -75,27 +86,27 @@ func Thread(r Rules) error {
 }
 
 // ruleset makes an empty one of what version v can take away.
-func ruleset(v int, net bool) (fd int, attr unix.LandlockRulesetAttr, err error) {
-	attr.Access_fs = files1
+func ruleset(v int, net bool) (fd int, attr rulesetAttr, err error) {
+	attr.files = files1
 	switch {
 	case v >= 5:
-		attr.Access_fs = files5
+		attr.files = files5
 	case v >= 3:
-		attr.Access_fs = files3
+		attr.files = files3
 	case v >= 2:
-		attr.Access_fs = files2
+		attr.files = files2
 	}
-	size := unsafe.Sizeof(attr.Access_fs)
+	size := unsafe.Sizeof(attr.files)
 	if v >= 4 {
-		attr.Access_net = unix.LANDLOCK_ACCESS_NET_BIND_TCP
+		attr.net = unix.LANDLOCK_ACCESS_NET_BIND_TCP
 		if !net {
-			attr.Access_net |= unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
+			attr.net |= unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
 		}
-		size += unsafe.Sizeof(attr.Access_net)
+		size += unsafe.Sizeof(attr.net)
 	}
 	if v >= 6 {
-		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
-		size += unsafe.Sizeof(attr.Scoped)
+		attr.scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+		size += unsafe.Sizeof(attr.scoped)
 	}
 	n, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
 	if errno != 0 {
@@ -104,22 +115,22 @@ func ruleset(v int, net bool) (fd int, attr unix.LandlockRulesetAttr, err error)
 	return int(n), attr, nil
 }
 
-func fill(fd int, attr unix.LandlockRulesetAttr, r Rules) error {
+func fill(fd int, attr rulesetAttr, r Rules) error {
 	for _, path := range r.Read {
-		if err := allow(fd, path, attr.Access_fs&(execute|readOnly)); err != nil {
+		if err := allow(fd, path, attr.files&(execute|readOnly)); err != nil {
 			return err
 		}
 	}
 	for _, path := range r.Write {
-		if err := allow(fd, path, attr.Access_fs&^execute); err != nil {
+		if err := allow(fd, path, attr.files&^execute); err != nil {
 			return err
 		}
 	}
-	if attr.Access_net&unix.LANDLOCK_ACCESS_NET_CONNECT_TCP == 0 {
+	if attr.net&unix.LANDLOCK_ACCESS_NET_CONNECT_TCP == 0 {
 		return nil
 	}
 	for _, port := range r.Ports {
-		rule := struct{ access, port uint64 }{unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, uint64(port)}
+		rule := portAttr{unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, uint64(port)}
 		if err := add(fd, rulePort, unsafe.Pointer(&rule)); err != nil {
 			return fmt.Errorf("landlock: port %d: %w", port, err)
 		}
@@ -144,7 +155,7 @@ func allow(fd int, path string, access uint64) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		access &= ofOneFile
 	}
-	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(dir)}
+	rule := pathAttr{access: access, parent: int32(dir)}
 	if err := add(fd, unix.LANDLOCK_RULE_PATH_BENEATH, unsafe.Pointer(&rule)); err != nil {
 		return fmt.Errorf("landlock: %s: %w", path, err)
 	}
