@@ -87,6 +87,70 @@ func TestTextsAreUTF8(t *testing.T) {
 	}
 }
 
+// TestNumbers: what does not fit is refused, not changed.
+func TestNumbers(t *testing.T) {
+	var small struct{ N int8 }
+	var unsigned struct{ N uint64 }
+	var whole struct{ N int64 }
+	for name, into := range map[string]any{"300": &small, "-129": &small, "-1": &unsigned, "18446744073709551616": &unsigned, "9223372036854775808": &whole, "1.5": &whole, "1e300": &whole} {
+		if err := JSON.Decode([]byte(`{"N":`+name+`}`), into); err == nil {
+			t.Errorf("JSON, %s as %T: %+v", name, into, into)
+		}
+	}
+	for name, c := range map[string]struct{ value, into any }{
+		"300": {300, &small}, "-1": {-1, &unsigned}, "2^63": {uint64(1 << 63), &whole}, "1.5": {1.5, &whole}, "NaN": {math.NaN(), &whole},
+	} {
+		b, err := CBOR.Append(nil, map[string]any{"N": c.value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := CBOR.Decode(b, c.into); err == nil {
+			t.Errorf("CBOR, %s as %T: %+v", name, c.into, c.into)
+		}
+	}
+	var ratio struct{ F float64 }
+	for _, f := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		b, err := CBOR.Append(nil, map[string]float64{"F": f})
+		if err == nil {
+			err = CBOR.Decode(b, &ratio)
+		}
+		if err != nil || math.IsNaN(f) != math.IsNaN(ratio.F) || !math.IsNaN(f) && f != ratio.F {
+			t.Errorf("CBOR: %v became %v, %v", f, ratio.F, err)
+		}
+		if b, err := JSON.Append(nil, map[string]float64{"F": f}); err == nil {
+			t.Errorf("JSON: %v became %s", f, b)
+		}
+	}
+}
+
+// TestNothing: nil and empty lists and maps, and missing and null fields, are what the codec
+// makes of them, the same in both.
+func TestNothing(t *testing.T) {
+	type lists struct {
+		List []string
+		Map  map[string]int
+		To   *int
+	}
+	for _, c := range []Codec{CBOR, JSON} {
+		for name, in := range map[string]lists{"nil": {}, "empty": {List: []string{}, Map: map[string]int{}}} {
+			b, err := c.Append(nil, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := lists{}
+			if err := c.Decode(b, &out); err != nil || !reflect.DeepEqual(in, out) {
+				t.Errorf("%s: %s: %+v, %v", c.Name(), name, out, err)
+			}
+		}
+	}
+	for c, src := range map[Codec]string{JSON: "{}", CBOR: "\xa0"} {
+		kept := lists{List: []string{"kept"}}
+		if err := c.Decode([]byte(src), &kept); err != nil || len(kept.List) != 1 {
+			t.Errorf("%s: a missing field: %+v, %v", c.Name(), kept, err)
+		}
+	}
+}
+
 func TestDeterministic(t *testing.T) {
 	m := map[string]int{"b": 1, "a": 2, "cc": 3, "": 4}
 	first, err := CBOR.Append(nil, m)

@@ -146,5 +146,5 @@ async function work(type, r) {
   }
 }
 const list = Object.keys(methods).map((name) => ({ path: POINT + name, minor: 1, kind: 0, fingerprint: { Echo: '0b3e67b8609452ff' }[name] }));
-const all = { 'plugstead-test/probe': list, [OTHER]: [{ path: PEER, minor: 0, kind: 0 }] };
+const all = { 'plugstead-test/probe': list, [OTHER]: [PEER, '/plugstead.test/peer.v2/Echo'].map((path) => ({ path, minor: 0, kind: 0 })) };
 send(HELLO, 0, encode({ protocol: 1, plugin, methods: all[plugin] ?? process.exit(1) }));

@@ -7,27 +7,22 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 
 	"github.com/plugstead/plugstead/internal/bench/figures"
 )
 
 func main() {
-	repo := flag.String("repo", "../..", "checkout of the project")
 	rounds := flag.Int("rounds", 15, "interleaved repetitions; at least 9")
 	only := flag.String("only", "", "installs or starts; default all")
 	flag.Parse()
-	if err := run(context.Background(), *repo, *only, max(9, *rounds)); err != nil {
+	if err := run(context.Background(), *only, max(9, *rounds)); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, repo, only string, rounds int) (err error) {
-	if repo, err = filepath.Abs(repo); err != nil {
-		return err
-	}
+func run(ctx context.Context, only string, rounds int) (err error) {
 	work, err := os.MkdirTemp("", "plugstead-bench-")
 	if err != nil {
 		return err

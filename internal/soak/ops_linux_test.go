@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/plugstead/plugstead/contract"
@@ -15,6 +18,27 @@ import (
 )
 
 var errWrong = errors.New("wrong answer")
+
+// order numbers callbacks.
+var order atomic.Int64
+
+// once tells whether a callback comes for the first time, of the last some thousand.
+type once struct {
+	mu   sync.Mutex
+	seen [1 << 14]int64
+}
+
+func (o *once) first(text string) bool {
+	n, err := strconv.ParseInt(text, 10, 64)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	place := &o.seen[n%int64(len(o.seen))]
+	if err != nil || *place == n {
+		return false
+	}
+	*place = n
+	return true
+}
 
 // op is one thing that callers do.
 type op struct {
@@ -33,8 +57,9 @@ var ops = []op{
 		return must(err, bytes.Equal(out.Data, in))
 	}},
 	{"callback", func(ctx context.Context, c contract.Caller, n int) error {
-		out, err := probe.Call.Call(ctx, c, probe.Text{Text: fmt.Sprint(n)})
-		return must(err, out.Text == fmt.Sprintf("found %d", n))
+		text := fmt.Sprint(order.Add(1))
+		out, err := probe.Call.Call(ctx, c, probe.Text{Text: text})
+		return must(err, out.Text == "found "+text)
 	}},
 	{"peer", func(ctx context.Context, c contract.Caller, n int) error {
 		out, err := probe.Ask.Call(ctx, c, probe.Message{Number: int64(n), Renamed: testplugin.PeerID})

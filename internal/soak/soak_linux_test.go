@@ -48,6 +48,8 @@ type soak struct {
 	end    chan struct{}
 
 	calls, cut, kills atomic.Int64
+	twice             atomic.Int64 // callbacks of calls that were executed again
+	once              once
 	mu                sync.Mutex
 	lost              map[string]int
 }
@@ -76,6 +78,7 @@ func TestSoak(t *testing.T) {
 		got, bound int
 	}{
 		{"soak-calls-lost", s.lostCalls(), 0},
+		{"soak-calls-executed-twice", int(s.twice.Load()), 0},
 		{"soak-goroutines-left", after.goroutines - before.goroutines, 0},
 		{"soak-descriptors-left", after.descriptors - before.descriptors, 0},
 		{"soak-processes-left", after.processes, 0},
@@ -94,7 +97,7 @@ func newSoak(t *testing.T, images []load.Image) *soak {
 	s := &soak{t: t, images: images, end: make(chan struct{}), lost: map[string]int{}}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	spec := func(im load.Image) (load.Spec, error) {
-		return load.Spec{Host: services(), Log: log, Peer: s.set.Peer}, nil
+		return load.Spec{Host: s.services(), Log: log, Peer: s.set.Peer}, nil
 	}
 	s.set = supervise.New([]load.Driver{process.Driver{}}, spec, supervise.Policy{
 		Restarts: 1 << 30, Backoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond, Heartbeat: 50 * time.Millisecond,
@@ -109,9 +112,12 @@ func (s *soak) lostCalls() (n int) {
 	return n
 }
 
-func services() []contract.Handler {
+func (s *soak) services() []contract.Handler {
 	return []contract.Handler{
 		probe.Lookup.Handle(func(_ context.Context, t probe.Text) (probe.Text, error) {
+			if !s.once.first(t.Text) {
+				s.twice.Add(1)
+			}
 			return probe.Text{Text: "found " + t.Text}, nil
 		}),
 		probe.Note.Handle(func(context.Context, probe.Text) (probe.Nothing, error) { return probe.Nothing{}, nil }),

@@ -43,7 +43,7 @@ func TestLinked(t *testing.T) {
 	if p := got[testplugin.ID]; len(p) != 1 || p[0].String() != "plugstead.test/probe@1.1" {
 		t.Error(p)
 	}
-	if p := got[testplugin.PeerID]; len(p) != 1 || p[0].String() != "plugstead.test/peer@1.0" {
+	if p := got[testplugin.PeerID]; len(p) != 2 || p[0].String() != "plugstead.test/peer@1.0" || p[1].String() != "plugstead.test/peer@2.0" {
 		t.Error(p)
 	}
 	if p, ok := got["plugstead-test/stuck"]; !ok || len(p) != 0 {

@@ -66,7 +66,7 @@ func describe(id manifest.ID) *manifest.Manifest {
 			Wasm:    &manifest.WasmRuntime{Module: "plugin.wasm"},
 		},
 	}
-	m.Provides = []manifest.PointRef{{ID: "plugstead.test/peer", Major: 1}}
+	m.Provides = []manifest.PointRef{{ID: "plugstead.test/peer", Major: 1}, {ID: "plugstead.test/peer", Major: 2}}
 	if id == testplugin.ID {
 		m.Provides = []manifest.PointRef{{ID: "plugstead.test/probe", Major: 1, Minor: 1}}
 		m.Requires = []manifest.Need{{ID: testplugin.PeerID}}

@@ -34,6 +34,7 @@ func Run(t *testing.T, x Target, only ...string) {
 		{"Concurrent", testConcurrent},
 		{"Offers", testOffers},
 		{"Mismatch", testMismatch},
+		{"Majors", testMajors},
 		{"Errors", testErrors},
 		{"Panics", testPanics},
 		{"Exit", testExit},
@@ -46,6 +47,8 @@ func Run(t *testing.T, x Target, only ...string) {
 		{"Surroundings", testSurroundings},
 		{"HostService", testHostService},
 		{"HostServiceWithinCall", testHostServiceWithinCall},
+		{"Cycle", testCycle},
+		{"CancelStorm", testCancelStorm},
 		{"Peer", testPeer},
 		{"Trace", testTrace},
 		{"Log", testLog},
@@ -162,6 +165,7 @@ var (
 		Text string
 		More string
 	}, probe.Text](newPoint, "Echo")
+	newMethod = contract.Unary[probe.Text, probe.Text](newPoint, "Newer", contract.MethodOptions{Since: 2})
 )
 
 func testMismatch(t *testing.T, x Target) {
@@ -175,6 +179,26 @@ func testMismatch(t *testing.T, x Target) {
 	got, err := newEcho.Call(t.Context(), in, req)
 	if (x.Apart || x.Copies) && err != nil {
 		t.Errorf("a newer minor version: %q, %v", got.Text, err)
+	}
+	if _, err := newMethod.Call(t.Context(), in, probe.Text{}); in.Offers(newMethod.Method) || !errors.Is(err, contract.Unimplemented) {
+		t.Errorf("a method that came later: %v", err)
+	}
+}
+
+// testMajors: a plugin serves two major versions of a point at once, to hosts of both.
+func testMajors(t *testing.T, x Target) {
+	in := x.startWith(t, testplugin.PeerID, newHost().spec(""))
+	one, err := probe.PeerEcho.Call(t.Context(), in, probe.Message{Text: "x"})
+	if err != nil || one.Text != testplugin.PeerID+": x" {
+		t.Errorf("version 1: %q, %v", one.Text, err)
+	}
+	two, err := probe.PeerEcho2.Call(t.Context(), in, probe.Text{Text: "x"})
+	if err != nil || two.Text != "x" {
+		t.Errorf("version 2: %q, %v", two.Text, err)
+	}
+	three := contract.Unary[probe.Text, probe.Text](contract.Define("plugstead.test/peer", 3, 0), "Echo")
+	if _, err := three.Call(t.Context(), in, probe.Text{}); in.Offers(three.Method) || !errors.Is(err, contract.Unimplemented) {
+		t.Errorf("version 3: %v", err)
 	}
 }
 
@@ -437,6 +461,55 @@ func testHostServiceWithinCall(t *testing.T, x Target) {
 	go func() { <-reached; cancel() }()
 	if _, err := probe.Call.Call(ctx, in, probe.Text{}); !errors.Is(err, contract.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// testCycle: the plugin calls the host, which calls the plugin, and so on. It works, or where
+// there is no instance to spare fails at once.
+func testCycle(t *testing.T, x Target) {
+	const rounds = 8
+	h := newHost()
+	var in load.Instance
+	h.lookup = func(ctx context.Context, text string) (string, error) {
+		if len(text) == rounds {
+			return text, nil
+		}
+		out, err := probe.Call.Call(ctx, in, probe.Text{Text: text + "x"})
+		return out.Text, err
+	}
+	in = x.start(t, h, "")
+	out, err := probe.Call.Call(t.Context(), in, probe.Text{})
+	if err == nil && out.Text == strings.Repeat("x", rounds) {
+		return
+	}
+	if e := contract.AsError(err); x.Ends || !x.Apart || e == nil || e.Code != contract.FailedPrecondition || e.Reason != contract.ReasonCycle {
+		t.Errorf("%q, %v", out.Text, err)
+	}
+}
+
+// testCancelStorm: 10,000 calls are given up in the middle, and nothing is left of them.
+func testCancelStorm(t *testing.T, x Target) {
+	if x.Apart && !x.Ends {
+		return // each would cost an instance
+	}
+	in := x.start(t, newHost(), "")
+	const workers = 50
+	var wg sync.WaitGroup
+	for worker := range workers {
+		wg.Go(func() {
+			for n := range 10_000 / workers {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(worker*n)*100*time.Nanosecond)
+				_, err := probe.Wait.Call(ctx, in, probe.Waiting{For: time.Hour})
+				cancel()
+				if !errors.Is(err, contract.DeadlineExceeded) {
+					t.Errorf("got %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := in.Stop(t.Context()); err != nil { // it waits for all calls
+		t.Error(err)
 	}
 }
 

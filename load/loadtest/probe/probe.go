@@ -41,6 +41,12 @@ var (
 	PeerDouble = contract.BidiStream[Number, Number](PeerPoint, "Double", contract.MethodOptions{Optional: true})
 )
 
+// PeerPoint2 is the next major version of PeerPoint, which the plugin implements beside it.
+var PeerPoint2 = contract.Define("plugstead.test/peer", 2, 0)
+
+// PeerEcho2 answers with what it gets.
+var PeerEcho2 = contract.Unary[Text, Text](PeerPoint2, "Echo")
+
 // Services is what the host offers to its plugins.
 var Services = contract.Define("plugstead.test/services", 1, 0)
 

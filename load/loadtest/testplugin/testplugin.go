@@ -61,7 +61,8 @@ func init() {
 		sdk.BidiStream(probe.Blobs, (*plugin).blobs),
 		sdk.ServerStream(probe.Pull, (*plugin).pull),
 	)
-	sdk.Register(PeerID, probe.PeerEcho.Handle(peerEcho), probe.PeerDouble.Handle(double))
+	sdk.Register(PeerID, probe.PeerEcho.Handle(peerEcho), probe.PeerDouble.Handle(double),
+		probe.PeerEcho2.Handle(func(_ context.Context, t probe.Text) (probe.Text, error) { return t, nil }))
 }
 
 type plugin struct {
