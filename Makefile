@@ -74,7 +74,7 @@ bench-runtime: ## measure calls, streams, starts, memory and sizes beside hashic
 	@$(BIN)/bench-runtime -repo $(CURDIR)
 
 bench: ## print first figures; results go to docs/benchmarks.md
-	@cd internal/bench && go run . -repo $(CURDIR)
+	@cd internal/bench && go run .
 
 crash: ## kill every verb that changes plugins 200 times, between any two steps on disk
 	@go test -count=1 -timeout 30m ./update ./registry/bundle -run 'TestKill$$' -crash 200 -v | sed -n 's/^.*\(target .*\)/\1/p;/^---\|^FAIL\|^ok/p'
