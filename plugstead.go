@@ -228,6 +228,12 @@ func hostFacts(o Options, drivers []load.Driver) (resolve.Host, error) {
 	}
 	for _, p := range o.Points {
 		f.Points = append(f.Points, manifest.PointRef{ID: p.ID(), Major: p.Major(), Minor: p.Minor()})
+		for _, m := range p.Methods() {
+			f.Methods = append(f.Methods, manifest.HostMethod{
+				Method: manifest.Method{Path: m.Path(), Minor: p.Minor(), Kind: int(m.Kind()), Fingerprint: fmt.Sprintf("%016x", m.Fingerprint())},
+				Since:  m.Since, Optional: m.Optional,
+			})
+		}
 	}
 	for _, d := range drivers {
 		if d.Runtime() != manifest.RuntimeInproc {

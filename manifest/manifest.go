@@ -43,6 +43,8 @@ type Manifest struct {
 	Config       string                   `json:"config,omitempty"` // file with the JSON schema of the configuration
 	State        State                    `json:"state,omitzero"`
 	Hooks        []Hook                   `json:"hooks,omitempty"` // sorted by point
+	// Built is written by pack, where it can run the plugin. Nil: not known.
+	Built *Built `json:"built,omitempty"`
 	// Build is the command that makes what Runtimes names, its words with spaces between
 	// them; no shell reads it. It is for authors, stands in plugin.yaml only, and is not
 	// published.

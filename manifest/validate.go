@@ -80,6 +80,7 @@ func (v *validator) manifest(m *Manifest) {
 	v.runtimes(m.Runtimes)
 	v.paths(m)
 	v.capabilities(m.Capabilities)
+	v.built(m)
 	v.hooks(m)
 	if m.State.Version < 0 || m.State.Version > maxStateVersion {
 		v.add("state.version", "", "%d is not between 0 and %d", m.State.Version, maxStateVersion)

@@ -40,7 +40,10 @@ type Target interface {
 // Options are the optional properties of packing and pushing.
 type Options struct {
 	Created time.Time // written into the artifact; default: the Unix epoch
-	Events  Events
+	// Describe runs the built plugin that m describes and returns what it says of itself,
+	// which goes into plugin.json. Nil, or a nil result: that is not recorded.
+	Describe func(m *manifest.Manifest) (*manifest.Built, error)
+	Events   Events
 }
 
 // Events tell what is going on. Every field may be nil.
@@ -102,7 +105,30 @@ func Pack(dir *os.Root, o Options) (*artifact.Packed, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Describe != nil {
+		if err := describe(m, dir, o.Describe); err != nil {
+			return nil, err
+		}
+	}
 	return artifact.Pack(m, dir.FS(), artifact.PackOptions{Created: o.Created})
+}
+
+// describe completes m. A schema of the configuration that the author wrote takes the place
+// of the one that was derived.
+func describe(m *manifest.Manifest, dir *os.Root, ask func(*manifest.Manifest) (*manifest.Built, error)) (err error) {
+	if m.Built, err = ask(m); err != nil || m.Built == nil {
+		return err
+	}
+	if m.Config != "" {
+		b, err := readFile(dir, m.Config, artifact.MaxDocument+1)
+		if err != nil {
+			return err
+		}
+		if m.Built.Config = string(b); len(b) > manifest.MaxSchema {
+			m.Built.Config = "" // the document has it
+		}
+	}
+	return m.Validate()
 }
 
 // Push pushes a packed plugin and tags its version. It may be repeated after any

@@ -50,11 +50,15 @@ type Host struct {
 	Platform manifest.Platform   `json:"platform"`
 	Runtimes []string            `json:"runtimes"`         // that the program has a driver for, the preferred one first
 	Linked   []manifest.ID       `json:"linked,omitempty"` // plugins that are part of the program
+
+	// Methods are those of Points. The resolver does not look at them: only an artifact says
+	// which a release implements.
+	Methods []manifest.HostMethod `json:"methods,omitempty"`
 }
 
 func (h *Host) equal(g *Host) bool {
 	return h.App == g.App && h.Version == g.Version && h.Platform == g.Platform &&
-		slices.Equal(h.Points, g.Points) && slices.Equal(h.Runtimes, g.Runtimes) && slices.Equal(h.Linked, g.Linked)
+		slices.Equal(h.Points, g.Points) && slices.Equal(h.Methods, g.Methods) && slices.Equal(h.Runtimes, g.Runtimes) && slices.Equal(h.Linked, g.Linked)
 }
 
 // Policy decides which releases may be chosen. It is declared here and

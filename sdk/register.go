@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"iter"
+	"reflect"
 
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/internal/guest"
@@ -14,6 +15,10 @@ type Env = guest.Env
 
 // None is the configuration of a plugin that takes none.
 type None struct{}
+
+// Secret is a text of a configuration that nobody is to see: printed or logged it is stars.
+// string(s) is the text.
+type Secret = guest.Secret
 
 // Checker is an optional interface of a plugin type.
 type Checker interface {
@@ -68,7 +73,9 @@ func From(ctx context.Context) *Env { return guest.From(ctx) }
 
 // RegisterType adds a plugin with a state. For each start the host calls open, which
 // gets the configuration and makes a *P; fields that the configuration does not set are
-// zero. parts bind the methods of *P, see [Unary]. The optional interfaces [Checker],
+// zero. When the plugin is packed, C becomes the schema of its configuration: fields have the
+// names of their json tags; the tag doc:"…" describes one, required:"true" says that there has
+// to be a value, and fields of type [Secret] hold what nobody is to see. parts bind the methods of *P, see [Unary]. The optional interfaces [Checker],
 // [Quiescer], [Stopper] and [Configurer] of *P are found by themselves. It panics like
 // [Register].
 func RegisterType[P, C any](id string, open func(context.Context, *Env, C) (*P, error), parts ...Part[P]) {
@@ -80,6 +87,9 @@ func registerType[P, C any](g *guest.Registry, id string, open func(context.Cont
 		panic("sdk: plugin " + id + ": open is nil")
 	}
 	r := &guest.Registration{ID: id}
+	if c := reflect.TypeFor[C](); c != reflect.TypeFor[None]() {
+		r.Config = c
+	}
 	for _, p := range parts {
 		r.Methods = append(r.Methods, p.method)
 	}

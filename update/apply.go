@@ -28,7 +28,8 @@ import (
 // the release back; an optional one is set aside instead, see [Updater.Aside]. Without
 // running plugins no code of a plugin is run.
 //
-// Apply returns a [*ConsentError] if plugins ask for more than they were granted, before
+// Apply returns a [*manifest.MethodsError] if a release lacks methods that the application
+// requires, and a [*ConsentError] if plugins ask for more than they were granted, before
 // anything of them is started, and
 // [ErrStale] if the set changed since the plan was made; plan again then.
 func (u *Updater) Apply(ctx context.Context, p *Plan) (*install.Generation, error) {
@@ -197,6 +198,9 @@ type arrivals struct {
 func (a *arrivals) take(ctx context.Context, f fetch.Fetched) error {
 	v, err := verify.Fetched(a.u.Policy, f)
 	if err != nil {
+		return err
+	}
+	if err := f.Image.Manifest.Fits(a.u.Host.Methods); err != nil {
 		return err
 	}
 	if f.Payload != nil {

@@ -77,6 +77,7 @@ var rules = []rule{
 	{update.ErrNotInstalled, "E0301", "%s list"},
 	{update.ErrStale, "E0304", "run the command again"},
 	{update.ErrOverrideFolder, "E0312", "name a folder with a plugin.yaml and the files that it names"},
+	{manifest.ErrMethods, "E0315", "install another version of the plugin, or of the application"},
 	{install.ErrNoGeneration, "E0303", "%s history"},
 	{install.ErrNotPrivate, "E0308", "take write permission from others (chmod go-w), or name another folder with --dir"},
 	{update.ErrHeld, "E0307", "mend what kept it from starting, then run the command with --retry"},

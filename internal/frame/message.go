@@ -29,7 +29,12 @@ type HelloMessage struct {
 	Protocol int      `json:"protocol"`
 	Plugin   string   `json:"plugin"`
 	Methods  []Method `json:"methods"`
+	Config   string   `json:"config,omitempty"` // JSON schema of the configuration, if [DescribeEnv] asks for it
 }
+
+// DescribeEnv is the environment variable that makes a plugin say what configuration it takes:
+// set to 1 by whoever packs it.
+const DescribeEnv = "PLUGSTEAD_DESCRIBE"
 
 // OpenMessage starts a plugin. Its configuration travels beside it.
 type OpenMessage struct {

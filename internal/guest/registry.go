@@ -3,6 +3,7 @@ package guest
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 type Registration struct {
 	ID      string
 	Methods []*contract.Method
+	Config  reflect.Type // of the configuration; nil: it takes none
 	// Open makes an instance. decode fills a pointer to the configuration.
 	Open func(ctx context.Context, e *Env, decode Decode) (*Instance, error)
 }

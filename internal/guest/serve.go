@@ -3,6 +3,7 @@ package guest
 import (
 	"context"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/plugstead/plugstead/contract"
@@ -14,6 +15,9 @@ func (r *Registration) Hello() *frame.HelloMessage {
 	h := &frame.HelloMessage{Protocol: frame.Version, Plugin: r.ID, Methods: make([]frame.Method, 0, len(r.Methods))}
 	for _, m := range r.Methods {
 		h.Methods = append(h.Methods, frame.Describe(m))
+	}
+	if os.Getenv(frame.DescribeEnv) == "1" && r.Config != nil {
+		h.Config = schemaOf(r.Config)
 	}
 	return h
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"reflect"
@@ -29,6 +30,7 @@ func Run(t *testing.T, x Target, only ...string) {
 		f    func(*testing.T, Target)
 	}{
 		{"Prepare", testPrepare},
+		{"Describe", testDescribe},
 		{"Messages", testMessages},
 		{"BigMessages", testBigMessages},
 		{"Concurrent", testConcurrent},
@@ -78,6 +80,49 @@ func testPrepare(t *testing.T, x Target) {
 		if err := x.Driver.Prepare(t.Context(), x.Image(t, testplugin.ID)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// testDescribe: what is not part of the program says what it implements, and what
+// configuration it takes, if it knows.
+func testDescribe(t *testing.T, x Target) {
+	d, ok := x.Driver.(load.Describer)
+	if ok != x.Apart {
+		t.Fatalf("%T: a Describer: %v", x.Driver, ok)
+	}
+	if !ok {
+		return
+	}
+	im := x.Image(t, testplugin.ID)
+	b, err := d.Describe(t.Context(), im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, ok := b.Method(probe.Echo.Path())
+	if want := fmt.Sprintf("%016x", probe.Echo.Fingerprint()); !ok || m.Minor != 1 || m.Kind != 0 || m.Fingerprint != want {
+		t.Errorf("%+v, want the fingerprint %s", m, want)
+	}
+	if _, ok := b.Method(probe.Absent.Path()); ok {
+		t.Error("it implements what it leaves out")
+	}
+	copied := *im.Manifest
+	copied.Built = b
+	copied.Summary = "A plugin of tests"
+	if err := copied.Validate(); err != nil {
+		t.Errorf("the description is no part of a manifest: %v", err)
+	}
+	if b.Config != "" && !strings.Contains(b.Config, `"word":{"type":"string"}`) {
+		t.Errorf("configuration: %s", b.Config)
+	}
+	again, err := d.Describe(t.Context(), im)
+	if err != nil || !reflect.DeepEqual(again, b) {
+		t.Errorf("a second time: %+v, %v", again, err)
+	}
+	broken := *im.Manifest
+	broken.Provides = append(slices.Clip(broken.Provides), manifest.PointRef{ID: "plugstead.test/promised", Major: 1})
+	im.Manifest = &broken
+	if _, err := d.Describe(t.Context(), im); !errors.Is(err, contract.FailedPrecondition) || !strings.Contains(err.Error(), "promised") {
+		t.Errorf("a point that is promised: %v", err)
 	}
 }
 

@@ -56,7 +56,7 @@ func (e ends) close() {
 
 // launch starts the program. All that it does after that is on its own goroutines,
 // which end when the program does.
-func launch(path string, im load.Image, s load.Spec, box *sandbox) (*child, error) {
+func launch(path string, im load.Image, s load.Spec, box *sandbox, env ...string) (*child, error) {
 	var host, theirs ends
 	var errs [3]error
 	host.wire, theirs.wire, errs[0] = connect()
@@ -71,7 +71,7 @@ func launch(path string, im load.Image, s load.Spec, box *sandbox) (*child, erro
 	c.cmd = exec.Command(path)
 	c.cmd.Dir = im.Tree
 	c.cmd.Stdout, c.cmd.Stderr = theirs.stdout, theirs.stderr
-	c.cmd.Env = append(remote.Environ(s.Grants),
+	c.cmd.Env = append(append(env, remote.Environ(s.Grants)...),
 		"PLUGSTEAD_PROTOCOL="+strconv.Itoa(frame.Version), "PLUGSTEAD_PLUGIN="+string(im.Manifest.ID))
 	if err := c.start(theirs.wire, host, s.Logger()); err != nil {
 		host.close()

@@ -72,6 +72,22 @@ func (d Driver) Prepare(ctx context.Context, im load.Image) error {
 	return errors.Join(err, i.Close())
 }
 
+var _ load.Describer = Driver{}
+
+// Describe implements load.Describer.
+func (d Driver) Describe(ctx context.Context, im load.Image) (*manifest.Built, error) {
+	d = d.withDefaults()
+	i, err := d.compile(ctx, im, load.Spec{})
+	if err != nil {
+		return nil, err
+	}
+	i.env = []string{remote.Describing}
+	if err := i.greet(ctx); err != nil {
+		return nil, contract.AsError(errors.Join(fmt.Errorf("describe %s: %w", im.Manifest.ID, err), i.Close()))
+	}
+	return i.table.Built(), i.Close()
+}
+
 // Start compiles the module, or takes it from the cache, and opens the plugin.
 func (d Driver) Start(ctx context.Context, im load.Image, s load.Spec) (load.Instance, error) {
 	d = d.withDefaults()
@@ -184,7 +200,7 @@ func (i *instance) moduleConfig(g *guest) wazero.ModuleConfig {
 	c := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").WithArgs(string(i.manifest.ID)).
 		WithSysWalltime().WithSysNanotime().WithNanosleep(g.sleep).WithRandSource(rand.Reader).
 		WithStdout(g.stdout).WithStderr(g.stderr)
-	for _, v := range remote.Environ(i.spec.Grants) {
+	for _, v := range append(remote.Environ(i.spec.Grants), i.env...) {
 		name, value, _ := strings.Cut(v, "=")
 		c = c.WithEnv(name, value)
 	}

@@ -24,6 +24,7 @@ type instance struct {
 	d        Driver
 	manifest *manifest.Manifest
 	spec     load.Spec
+	env      []string // besides that of the grants
 	log      *slog.Logger
 	outward  *remote.Outward
 	table    *remote.Table // set before any call

@@ -14,6 +14,7 @@ import (
 
 	"github.com/plugstead/plugstead"
 	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/cmd/internal/author"
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
@@ -52,7 +53,7 @@ func options() (publish.Options, error) {
 
 // pushTo packs the folder of args and pushes it to the place that open gives. A push to
 // a place that has it all is made too: it finds out whether the token is right.
-func pushTo(ctx context.Context, args []string, open func(manifest.ID) (place, error)) (packed, error) {
+func pushTo(ctx context.Context, args []string, describe bool, open func(manifest.ID) (place, error)) (packed, error) {
 	o, err := options()
 	if err != nil {
 		return packed{}, err
@@ -62,6 +63,16 @@ func pushTo(ctx context.Context, args []string, open func(manifest.ID) (place, e
 		return packed{}, err
 	}
 	defer root.Close()
+	var notes []string
+	if describe {
+		o.Describe = func(m *manifest.Manifest) (*manifest.Built, error) {
+			b, note, err := author.Built(ctx, root, m)
+			if note != "" {
+				notes = append(notes, note)
+			}
+			return b, err
+		}
+	}
 	p, err := publish.Pack(root, o)
 	if err != nil {
 		return packed{}, packError(err)
@@ -79,9 +90,10 @@ func pushTo(ctx context.Context, args []string, open func(manifest.ID) (place, e
 	if err := publish.Push(ctx, t, p, o); err != nil {
 		return r, err
 	}
-	if x, ok := t.(interface{ note() string }); ok {
-		r.Note = x.note()
+	if x, ok := t.(interface{ note() string }); ok && x.note() != "" {
+		notes = append(notes, x.note())
 	}
+	r.Note = strings.Join(notes, "; ")
 	if x, ok := t.(interface{ warnings() []string }); ok {
 		r.Warnings = x.warnings()
 	}
@@ -112,8 +124,14 @@ func packError(err error) error {
 	return cmdline.New("E0103", "mend the file named above, or take it out of plugin.yaml", "%w", err)
 }
 
+// describeFlag adds --no-describe to a command that packs.
+func describeFlag(c *cobra.Command, no *bool) {
+	c.Flags().BoolVar(no, "no-describe", false, "do not run the built plugin to record what it implements and what configuration it takes")
+}
+
 func packCommand() *cobra.Command {
 	var out string
+	var bare bool
 	c := &cobra.Command{
 		Use: "pack [DIR]", Short: "Pack a plugin folder into a folder of packed plugins",
 		Long: "Pack a plugin folder. The result is an OCI image layout from which plugins can be installed. Packing is reproducible.\n\nEffect: writes --out.",
@@ -122,29 +140,34 @@ func packCommand() *cobra.Command {
 			if out == "" {
 				return cmdline.Outcome{}, usage(c, "--out: want the path of a folder")
 			}
-			r, err := pushTo(c.Context(), args, func(manifest.ID) (place, error) { return openFolderPlace(out) })
+			r, err := pushTo(c.Context(), args, !bare, func(manifest.ID) (place, error) { return openFolderPlace(out) })
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
 			r.To = out
 			return cmdline.Outcome{Result: r, Changed: !r.there, Text: func(w io.Writer) {
 				fmt.Fprintf(w, "packed %s %s into %s (%s)\n%s\n", r.ID, r.Version, out, cmdline.Bytes(r.Size), r.Digest)
+				if r.Note != "" {
+					fmt.Fprintf(w, "note: %s\n", cmdline.Line(r.Note))
+				}
 			}}, nil
 		}),
 	}
 	c.Flags().StringVar(&out, "out", "dist", "folder for the packed plugin")
+	describeFlag(c, &bare)
 	return c
 }
 
 func publishCommand() *cobra.Command {
 	var to string
+	var bare bool
 	c := &cobra.Command{
 		Use: "publish [DIR]", Short: "Publish a plugin folder to a registry",
 		Long: "Pack a plugin folder and publish it. A published version never changes; publishing the same content again does nothing. The token is read from $" + envToken + "; for oci://HOST/PREFIX, any OCI registry, the credentials are those of docker login.\n\nEffect: writes the registry.",
 		Args: cmdline.Args(cobra.MaximumNArgs(1)),
 		RunE: cmdline.Run(func(c *cobra.Command, args []string) (cmdline.Outcome, error) {
 			to = cmp.Or(to, os.Getenv(plugstead.EnvRegistry))
-			r, err := pushTo(c.Context(), args, func(id manifest.ID) (place, error) { return target(to, id) })
+			r, err := pushTo(c.Context(), args, !bare, func(id manifest.ID) (place, error) { return target(to, id) })
 			if err != nil {
 				return cmdline.Outcome{}, err
 			}
@@ -165,6 +188,7 @@ func publishCommand() *cobra.Command {
 		}),
 	}
 	registryFlag(c, &to)
+	describeFlag(c, &bare)
 	return c
 }
 

@@ -16,6 +16,7 @@ type Table struct {
 	codec   contract.Codec // the plugin's word for messages of points whose codec is CBOR
 	streams bool           // the runtime carries them
 	methods map[string]method
+	hello   *frame.HelloMessage
 }
 
 type method struct {
@@ -35,7 +36,7 @@ func NewTable(m *manifest.Manifest, hello []byte, streams bool) (*Table, error) 
 	if h.Plugin != string(m.ID) {
 		return nil, fmt.Errorf("%w: the program says it is plugin %.200q", frame.ErrProtocol, h.Plugin)
 	}
-	t := &Table{id: m.ID, codec: codec, streams: streams, methods: make(map[string]method, len(h.Methods))}
+	t := &Table{id: m.ID, codec: codec, streams: streams, hello: h, methods: make(map[string]method, len(h.Methods))}
 	for _, x := range h.Methods {
 		hash, err := x.Hash()
 		if err != nil {

@@ -1,0 +1,106 @@
+package guest
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+type inner struct {
+	On bool `json:"on"`
+}
+
+type embedded struct {
+	Shared string `json:"shared"`
+}
+
+type sample struct {
+	embedded
+	Word    string           `json:"word" doc:"What to say." required:"true"`
+	Key     Secret           `json:"key"`
+	Small   int8             `json:"small"`
+	Port    uint16           `json:"port"`
+	Large   int64            `json:"large"`
+	Count   uint64           `json:"count"`
+	Ratio   float64          `json:"ratio"`
+	Wait    time.Duration    `json:"wait"`
+	When    time.Time        `json:"when"`
+	Addr    netip.Addr       `json:"addr"`
+	Data    []byte           `json:"data"`
+	List    []inner          `json:"list"`
+	Map     map[string]inner `json:"map"`
+	Maybe   *inner           `json:"maybe"`
+	Any     any              `json:"any"`
+	Named   bool
+	Skipped string `json:"-"`
+	hidden  string
+}
+
+// TestSchema compares with a schema that was written by hand.
+func TestSchema(t *testing.T) {
+	want := `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","required":["word"],"additionalProperties":false,
+	"properties":{
+	 "shared":{"type":"string"},
+	 "word":{"type":"string","description":"What to say."},
+	 "key":{"type":"string","writeOnly":true},
+	 "small":{"type":"integer","minimum":-128,"maximum":127},
+	 "port":{"type":"integer","minimum":0,"maximum":65535},
+	 "large":{"type":"integer"},
+	 "count":{"type":"integer","minimum":0},
+	 "ratio":{"type":"number"},
+	 "wait":{"type":"integer","description":"nanoseconds"},
+	 "when":{"type":"string","format":"date-time"},
+	 "addr":{"type":"string"},
+	 "data":{"type":"string","contentEncoding":"base64"},
+	 "list":{"type":"array","items":{"type":"object","additionalProperties":false,"properties":{"on":{"type":"boolean"}}}},
+	 "map":{"type":"object","additionalProperties":{"type":"object","additionalProperties":false,"properties":{"on":{"type":"boolean"}}}},
+	 "maybe":{"type":["object","null"],"additionalProperties":false,"properties":{"on":{"type":"boolean"}}},
+	 "any":{},
+	 "Named":{"type":"boolean"}}}`
+	_ = sample{}.hidden
+	var got, expected any
+	if err := json.Unmarshal([]byte(schemaOf(reflect.TypeFor[sample]())), &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(want), &expected); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, expected) {
+		t.Errorf("got %s", schemaOf(reflect.TypeFor[sample]()))
+	}
+}
+
+type endless struct {
+	Next *endless `json:"next"`
+	List []endless
+}
+
+// TestSchemaEnds for types that contain themselves.
+func TestSchemaEnds(t *testing.T) {
+	if s := schemaOf(reflect.TypeFor[endless]()); !json.Valid([]byte(s)) || len(s) > 1<<20 {
+		t.Errorf("%d bytes", len(s))
+	}
+	if s := schemaOf(reflect.TypeFor[chan int]()); s != `{"$schema":"https://json-schema.org/draft/2020-12/schema"}` {
+		t.Error(s)
+	}
+}
+
+// TestSecret: however it is printed, it is stars.
+func TestSecret(t *testing.T) {
+	s := Secret("hunter2")
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", s, "within", struct{ Key Secret }{s})
+	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%q %s %v %#v %x %+v", s, s, s, s, s, s), fmt.Sprintf("%v %+v %#v", sample{Key: s}, sample{Key: s}, sample{Key: s}), s.String(), s.GoString(), log.String()} {
+		if strings.Contains(text, "hunter2") || strings.Contains(text, "68756e") {
+			t.Errorf("%q", text)
+		}
+	}
+	if string(s) != "hunter2" {
+		t.Error("the text is lost")
+	}
+}
