@@ -97,3 +97,16 @@ func (h *Host) Enable(ctx context.Context, ids ...string) error {
 	_, err = h.up.Enable(ctx, list...)
 	return err
 }
+
+// Configure gives an installed plugin a configuration, the text of a JSON object in which
+// secrets are references; see package config and update.Updater.Configure. "" takes away what
+// it had. If the host is started the plugin runs with it when Configure returns, or with what
+// it had after an error.
+func (h *Host) Configure(ctx context.Context, id, text string) error {
+	list, err := parseIDs([]string{id})
+	if err != nil {
+		return err
+	}
+	_, err = h.up.Configure(ctx, list[0], text)
+	return err
+}

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/plugstead/plugstead/config"
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
@@ -67,7 +68,7 @@ type Options struct {
 
 	Points  []*contract.Point               // extension points; what is installed is checked against them
 	Provide []contract.Handler              // services that plugins may call
-	Config  map[manifest.ID]json.RawMessage // configuration of plugins, by id
+	Config  map[manifest.ID]json.RawMessage // configuration of plugins that operators gave none, by id
 	Policy  verify.Policy                   // operator's rules
 	// Allow is what plugins are granted whenever a change of this host installs or updates
 	// them, of what they ask for.
@@ -76,7 +77,10 @@ type Options struct {
 	// before; see update.Updater.Consent. Nil: such a change returns an
 	// *update.ConsentError, which lists it, and changes nothing.
 	Consent func(context.Context, []update.Ask) error
-	Keep    supervise.Policy // restarts and time limits
+	// CheckConfig says what is wrong with a configuration that [Host.Configure] is given:
+	// schema.Check of package config/schema, for example. Nil: only its form is checked.
+	CheckConfig func(m *manifest.Manifest, text string) error
+	Keep        supervise.Policy // restarts and time limits
 	// Optional reports that the application starts without a plugin if that does not: it is
 	// set aside with its reason, see Host.Aside. Nil: Start fails if any plugin does.
 	Optional func(manifest.ID) bool
@@ -179,7 +183,7 @@ func open(drivers []load.Driver, facts resolve.Host, o Options) (h *Host, err er
 	h.up = &update.Updater{
 		Sources: o.Sources, Index: fetch.IndexOptions{Cache: cmp.Or(o.Cache, DefaultCache()), Offline: o.Offline}, Blobs: filepath.Join(h.dir.Store(), "blobs"), Dir: h.dir, Policy: o.Policy,
 		Host: facts, Running: h.running, Optional: o.Optional, Probe: o.Probe, Watch: o.Watch, Events: h.events(),
-		Local: h.local, Reopen: h.reopen, Consent: o.Consent,
+		Local: h.local, Reopen: h.reopen, Consent: o.Consent, CheckConfig: o.CheckConfig,
 	}
 	if len(drivers) > 0 {
 		h.up.Prepare = h.set.Prepare
@@ -256,9 +260,16 @@ func (h *Host) spec(im load.Image) (load.Spec, error) {
 			return load.Spec{}, err
 		}
 	}
+	given, secrets, err := config.Resolve(im.Config)
+	if err != nil {
+		return load.Spec{}, err
+	}
+	if im.Config == "" {
+		given = h.o.Config[im.Manifest.ID]
+	}
 	return load.Spec{
-		Config: h.o.Config[im.Manifest.ID], Grants: im.Grants, Host: h.services(im), Peer: h.peer(im.Manifest), DataDir: data,
-		Log: h.o.Log.With("plugin", string(im.Manifest.ID)),
+		Config: given, Grants: im.Grants, Host: h.services(im), Peer: h.peer(im.Manifest), DataDir: data,
+		Log: slog.New(config.Redact(h.o.Log.Handler(), secrets)).With("plugin", string(im.Manifest.ID)),
 	}, nil
 }
 

@@ -92,7 +92,7 @@ func (d *Dir) Begin(ctx context.Context) (*Tx, error) {
 	if tx.Base, err = d.Active(); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	tx.held, tx.disabled, tx.overrides = tx.Base.Held, tx.Base.Disabled, tx.Base.Overrides
+	tx.held, tx.disabled, tx.overrides, tx.configs = tx.Base.Held, tx.Base.Disabled, tx.Base.Overrides, tx.Base.Configs
 	return tx, nil
 }
 
@@ -129,7 +129,7 @@ func (d *Dir) Rollback(ctx context.Context, to int) (*Generation, error) {
 			return nil, fmt.Errorf("roll back to generation %d: %w: files of %s are gone", to, ErrBroken, r.ID)
 		}
 	}
-	tx.records, tx.disabled, tx.overrides, tx.from = old.Records, old.Disabled, old.Overrides, to
+	tx.records, tx.disabled, tx.overrides, tx.configs, tx.from = old.Records, old.Disabled, old.Overrides, old.Configs, to
 	return tx.Commit(old.Lock, fmt.Sprintf("rollback to generation %d", to))
 }
 

@@ -56,6 +56,8 @@ type Generation struct {
 	Held    []Held       `json:"held,omitempty"`
 	// Disabled are the installed plugins that are not started, sorted.
 	Disabled []manifest.ID `json:"disabled,omitempty"`
+	// Configs are the configurations that operators gave, sorted by id.
+	Configs []Config `json:"configs,omitempty"`
 	// Overrides are the plugin folders that run in place of installed plugins, sorted by id.
 	Overrides []Override `json:"overrides,omitempty"`
 	// Left is the private data of plugins that are not installed any more, by id.
@@ -131,7 +133,7 @@ func (d *Dir) Generation(n int) (*Generation, error) {
 		}
 		r.Tree = d.treePath(r.Payload)
 	}
-	if !validOverrides(f.Overrides) {
+	if !validConfigs(f.Configs) || !validOverrides(f.Overrides) {
 		return nil, fmt.Errorf("generation %d: %w: overrides", n, ErrBroken)
 	}
 	for _, l := range f.Left {

@@ -10,13 +10,13 @@ import (
 
 // Staged returns what [Tx.Commit] would make with lock l, without a number.
 func (t *Tx) Staged(l resolve.Lock) *Generation {
-	return &Generation{Made: now(), Auto: t.auto, From: t.from, Lock: l, Records: slices.Clone(t.records), Held: t.held, Disabled: t.off(), Overrides: t.overrides, Left: t.left()}
+	return &Generation{Made: now(), Auto: t.auto, From: t.from, Lock: l, Records: slices.Clone(t.records), Held: t.held, Disabled: t.off(), Configs: t.configured(), Overrides: t.overrides, Left: t.left()}
 }
 
 // Return makes the new generation repeat g, without that anybody asked for it; see
 // [Generation.Auto]. What the base holds back stays so.
 func (t *Tx) Return(g *Generation) {
-	t.records, t.disabled, t.overrides, t.held = slices.Clone(g.Records), g.Disabled, g.Overrides, t.Base.Held
+	t.records, t.disabled, t.overrides, t.configs, t.held = slices.Clone(g.Records), g.Disabled, g.Overrides, g.Configs, t.Base.Held
 	t.auto, t.from = true, g.Number
 }
 

@@ -32,6 +32,7 @@ type Tx struct {
 	from    int
 	// disabled may name plugins that the new generation has not.
 	disabled  []manifest.ID
+	configs   []Config // the same
 	overrides []Override
 
 	mu       sync.Mutex

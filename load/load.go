@@ -21,6 +21,9 @@ type Image struct {
 	// Grants is what the operator allows of what the manifest asks for; who starts the image
 	// puts it into the [Spec].
 	Grants []manifest.Capability
+	// Config is the configuration that the operator gave, with references in place of secrets;
+	// who starts the image puts it into the [Spec]. Empty: none.
+	Config string
 	// Check makes sure that the files are still those that were installed; it is asked
 	// before each start. Nil: nothing is known of them.
 	Check func(context.Context) error

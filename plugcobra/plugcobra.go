@@ -33,7 +33,7 @@ func Command(h *plugstead.Host) *cobra.Command {
 func Commands(open Opener) []*cobra.Command {
 	u := user{open}
 	return []*cobra.Command{
-		u.search(), u.info(), u.install(), u.list(), u.outdated(), u.update(), u.rollback(), u.history(), u.uninstall(), u.enable(), u.disable(),
+		u.search(), u.info(), u.install(), u.list(), u.outdated(), u.update(), u.rollback(), u.history(), u.uninstall(), u.enable(), u.disable(), u.config(),
 		u.plan(), u.apply(), u.why(), u.whyNot(), u.whatIf(), u.lock(), u.sync(), u.pin(), u.unpin(), u.verify(), u.gc(), u.doctor(),
 	}
 }

@@ -24,7 +24,7 @@ func (s *Set) Reconfigure(ctx context.Context, id manifest.ID) error {
 		if r == nil {
 			return nil
 		}
-		spec, err := s.specOf(ctx, r.image)
+		spec, err := s.specOf(ctx, r.now())
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (s *Set) Restart(ctx context.Context, id manifest.ID) error {
 		if down == nil {
 			return p.unavailable()
 		}
-		r, err := s.start(ctx, down.image)
+		r, err := s.start(ctx, down.now())
 		if err != nil {
 			return err
 		}

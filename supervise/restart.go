@@ -81,7 +81,7 @@ func (s *Set) recover(p *Plugin, r *running, epoch uint64, err error) {
 			return
 		}
 		p.count.restarts.Add(1)
-		next, startErr := s.start(s.ctx, r.image)
+		next, startErr := s.start(s.ctx, r.now())
 		if startErr != nil {
 			err = startErr
 			continue

@@ -14,7 +14,8 @@ type running struct {
 	in     load.Instance
 	direct contract.Direct // in, if it is one; or nil
 	image  load.Image
-	count  *counters // of the plugin
+	count  *counters              // of the plugin
+	config atomic.Pointer[string] // that it took while it ran; nil: that of image
 
 	uses atomic.Int64  // twice the number of calls, plus one when it takes no new ones
 	idle chan struct{} // gets a value when it takes no new ones and the last has ended
@@ -23,6 +24,15 @@ type running struct {
 func newRunning(p *Plugin, in load.Instance, im load.Image) *running {
 	d, _ := in.(contract.Direct)
 	return &running{in: in, direct: d, image: im, count: &p.count, idle: make(chan struct{}, 1)}
+}
+
+// now is the image of r with the configuration that it runs with.
+func (r *running) now() load.Image {
+	im := r.image
+	if c := r.config.Load(); c != nil {
+		im.Config = *c
+	}
+	return im
 }
 
 // enter begins a use and reports whether new ones are taken. Only then leave follows.

@@ -3,9 +3,11 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/load"
 )
 
@@ -15,6 +17,13 @@ type change struct {
 	ready []*running // wait for their switch
 	fresh []started
 	quiet []exclusive
+	taken []taken
+}
+
+// taken is a plugin that took the configuration of to while it ran with that of before.
+type taken struct {
+	r          *running
+	before, to load.Image
 }
 
 // started is a plugin that a change has started although nothing ran: what had run until
@@ -59,6 +68,9 @@ func (s *Set) startAll(ctx context.Context, images []load.Image) (*change, error
 	for _, f := range slices.Backward(c.fresh) {
 		err = errors.Join(err, s.undo(f))
 	}
+	for _, x := range slices.Backward(c.taken) {
+		s.reportStops(s.configure(context.WithoutCancel(ctx), x.r, x.before))
+	}
 	for _, q := range slices.Backward(c.quiet) {
 		s.reportStops(s.wakeUp(q.p, q.old))
 	}
@@ -69,13 +81,17 @@ func (s *Set) startOne(ctx context.Context, c *change, im load.Image) error {
 	p := s.plugin(im.Manifest.ID)
 	old := p.cur.Load()
 	if old != nil && same(old.image, im) {
-		return nil
+		done, err := s.startConfigured(ctx, c, old, im)
+		if done || err != nil {
+			return err
+		}
 	}
 	var was *load.Image
 	switch {
 	case old == nil:
 	case moves(old.image, im):
-		was, old = &old.image, nil
+		before := old.now()
+		was, old = &before, nil
 		s.quiesce(p)
 	case s.quiesceExclusive(ctx, old, im):
 		c.add(func() { c.quiet = append(c.quiet, exclusive{p, old}) })
@@ -97,6 +113,41 @@ func (s *Set) startOne(ctx context.Context, c *change, im load.Image) error {
 	}
 	c.add(func() { c.fresh = append(c.fresh, started{p, down, was}) })
 	s.install(p, r)
+	return nil
+}
+
+// startConfigured gives r, which runs the same as im, the configuration of im. It reports
+// whether that is done; a plugin that takes one only when it starts has to be started anew.
+func (s *Set) startConfigured(ctx context.Context, c *change, r *running, im load.Image) (done bool, err error) {
+	before := r.now()
+	if before.Config == im.Config {
+		return true, nil
+	}
+	err = s.configure(ctx, r, im)
+	switch {
+	case errors.Is(err, contract.Unimplemented):
+		return false, nil
+	case err != nil:
+		return false, &StartError{im, fmt.Errorf("configure: %w", err)}
+	}
+	c.add(func() { c.taken = append(c.taken, taken{r, before, im}) })
+	return true, nil
+}
+
+// configure gives r the configuration of im while it runs.
+func (s *Set) configure(ctx context.Context, r *running, im load.Image) error {
+	live, ok := r.in.(load.Reconfigurer)
+	if !ok {
+		return contract.Errorf(contract.Unimplemented, "its runtime cannot")
+	}
+	spec, err := s.specOf(ctx, im)
+	if err != nil {
+		return err
+	}
+	if err := live.Reconfigure(ctx, spec.Config); err != nil {
+		return err
+	}
+	r.config.Store(&im.Config)
 	return nil
 }
 

@@ -32,7 +32,8 @@ func (s *Set) changing(ctx context.Context, f func(context.Context) error) error
 }
 
 // Sync makes the running installed plugins equal to images, which stand in start
-// order. What runs already from the same bytes with the same grants stays; what is newer is swapped in
+// order. What runs already from the same bytes with the same grants stays, and takes its
+// configuration if that is another one and it can while it runs; what is newer is swapped in
 // without losing a call; what is gone is stopped, dependents first. Plugins that are
 // part of the program are left alone.
 //
@@ -118,7 +119,7 @@ func (s *Set) exchange(ctx context.Context, p *Plugin, old *running, im load.Ima
 
 // renew swaps a new instance of the same image in.
 func (s *Set) renew(ctx context.Context, p *Plugin, old *running) error {
-	return s.exchange(ctx, p, old, old.image)
+	return s.exchange(ctx, p, old, old.now())
 }
 
 // quiesceExclusive asks old to release what only one instance can hold, if it or im says
@@ -136,7 +137,7 @@ func (s *Set) quiesceExclusive(ctx context.Context, old *running, im load.Image)
 // wakeUp swaps a new instance of what old runs in, because old was quiesced for one that
 // did not start. If that fails too, old stays.
 func (s *Set) wakeUp(p *Plugin, old *running) error {
-	r, err := s.start(s.ctx, old.image)
+	r, err := s.start(s.ctx, old.now())
 	if err != nil {
 		s.report(p, Unhealthy, err)
 		return nil

@@ -26,6 +26,18 @@ func hold(tx *install.Tx, lock *resolve.Lock, cause error) bool {
 	return true
 }
 
+// ran reports whether the release of lock that did not start is that of g, where it runs: what
+// it was given is wrong then, not the release.
+func ran(g *install.Generation, lock *resolve.Lock, cause error) bool {
+	e, ok := blamed(cause)
+	if !ok {
+		return false
+	}
+	now, _ := lock.Find(e.Image.Manifest.ID)
+	before, ok := g.Lock.Find(e.Image.Manifest.ID)
+	return ok && now.Digest == before.Digest
+}
+
 // shorten cuts what a plugin says of itself.
 func shorten(s string) string {
 	const most = 500

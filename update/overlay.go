@@ -192,5 +192,6 @@ func (v *overlay) image(r install.Record) load.Image {
 	im := v.u.image(r)
 	l, _ := v.g.Lock.Find(r.ID)
 	im.Grants = manifest.Granted(r.Manifest.Capabilities, l.Grants)
+	im.Config = v.g.Config(r.ID)
 	return im
 }

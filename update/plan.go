@@ -69,6 +69,9 @@ type Updater struct {
 	// and nothing is changed. It may be asked more than once for one change, each time for
 	// other things. Nil: Change returns a [*ConsentError].
 	Consent func(context.Context, []Ask) error
+	// CheckConfig says what is wrong with a configuration of a plugin, whose form has been
+	// checked: schema.Check of package config/schema, for example. Nil: nothing is.
+	CheckConfig func(m *manifest.Manifest, text string) error
 	// Probe is how long each new plugin may take to start and to say that it is well,
 	// before a change that a running host makes is switched; see [Updater.Apply]. 0:
 	// [DefaultProbe]; below 0: nothing is probed.

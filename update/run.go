@@ -106,7 +106,9 @@ func (u *Updater) revert(ctx context.Context, base, g *install.Generation, cause
 		return errors.Join(cause, fmt.Errorf("not reverted: another process made generation %d meanwhile", tx.Base.Number))
 	}
 	tx.Return(base)
-	hold(tx, &g.Lock, cause)
+	if !ran(base, &g.Lock, cause) {
+		hold(tx, &g.Lock, cause)
+	}
 	back, err := tx.Commit(base.Lock, fmt.Sprintf("reverted to generation %d: %v", base.Number, cause))
 	if err == nil {
 		u.equals(base.Number, back.Number)
@@ -122,7 +124,7 @@ func (u *Updater) Images(g *install.Generation) []load.Image { return u.look(g).
 // have the same state.version, otherwise a folder of its own. Who overrides trusts the
 // folder: it is granted what its plugin.yaml asks for.
 func (u *Updater) devImage(g *install.Generation, o *Override) load.Image {
-	im := load.Image{Manifest: o.Manifest, Runtime: o.Runtime, Tree: o.Dir, Stamp: o.stamp, Grants: o.Manifest.Capabilities}
+	im := load.Image{Manifest: o.Manifest, Runtime: o.Runtime, Tree: o.Dir, Stamp: o.stamp, Grants: o.Manifest.Capabilities, Config: g.Config(o.ID)}
 	if r, ok := g.Find(o.ID); ok && r.Manifest.State.Version == o.Manifest.State.Version {
 		im.Data, im.MakeData = u.Dir.DataPath(r), func(ctx context.Context) error { return u.Dir.MakeData(ctx, r) }
 		return im

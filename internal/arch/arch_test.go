@@ -19,13 +19,13 @@ const (
 )
 
 // vocabulary is below all steps; a package may import those before it.
-var vocabulary = []string{"version", "manifest", "artifact", "contract", "hook", "sdk"}
+var vocabulary = []string{"version", "manifest", "artifact", "config", "contract", "hook", "sdk"}
 
 // steps in the order of the walk.
 var steps = []string{"publish", "store", "index", "resolve", "fetch", "verify", "install", "load", "supervise", "update"}
 
 // above stands on the steps.
-var above = []string{"registry", "", "plugcobra"}
+var above = []string{"registry", "", "config/schema", "plugcobra"}
 
 // foreign lists the modules from outside that a package may import, tests apart.
 // What is not listed may import the standard library only. A prefix ends in /.
@@ -33,6 +33,7 @@ var foreign = map[string][]string{
 	"contract":                       {"github.com/fxamacker/cbor/"},
 	"internal/guest":                 {"github.com/fxamacker/cbor/"},
 	"manifest":                       {"go.yaml.in/yaml/"},
+	"config/schema":                  {"github.com/santhosh-tekuri/jsonschema/", "golang.org/x/text/"},
 	"artifact":                       {"golang.org/x/text/unicode/norm"},
 	"fetch":                          {"golang.org/x/sync/"},
 	"load/wasm":                      {"github.com/tetratelabs/wazero"},

@@ -65,6 +65,7 @@ var Codes = map[Code]struct {
 	"E0313": {ExitFailure, "a development override does not start"},
 	"E0314": {ExitConsent, "plugins ask for capabilities that nobody granted (consent_required)"},
 	"E0315": {ExitIncompatible, "a plugin lacks methods that the application requires, or has them with other types"},
+	"E0316": {ExitFailure, "a configuration does not fit the plugin, or a secret in it cannot be read"},
 	"E0401": {ExitUsage, "no source of plugins is configured"},
 	"E0402": {ExitNetwork, "the registry cannot be reached"},
 	"E0403": {ExitLogin, "the registry wants a token, or another one"},

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/config"
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
@@ -77,6 +78,8 @@ var rules = []rule{
 	{update.ErrNotInstalled, "E0301", "%s list"},
 	{update.ErrStale, "E0304", "run the command again"},
 	{update.ErrOverrideFolder, "E0312", "name a folder with a plugin.yaml and the files that it names"},
+	{config.ErrForm, "E0316", "docs/reference/config.md describes the form"},
+	{config.ErrSecret, "E0316", "set the variable or write the file that the reference names, or change it: %s config"},
 	{manifest.ErrMethods, "E0315", "install another version of the plugin, or of the application"},
 	{install.ErrNoGeneration, "E0303", "%s history"},
 	{install.ErrNotPrivate, "E0308", "take write permission from others (chmod go-w), or name another folder with --dir"},

@@ -1,0 +1,135 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	object, err := Parse([]byte(`{"n": 9007199254740993, "list": [1, {"$secret": "env:A"}], "deep": {"x": null}}`))
+	if err != nil || object["n"] != json.Number("9007199254740993") {
+		t.Fatal(object, err)
+	}
+	text, err := Text(object)
+	if err != nil || text != `{"deep":{"x":null},"list":[1,{"$secret":"env:A"}],"n":9007199254740993}` {
+		t.Error(text, err)
+	}
+	for _, bad := range []string{
+		"", "null", "[]", `"x"`, `{"a":1,"a":2}`, `{"a":1} {}`, `{"a":`, `{"$secret":"x"}`, `{"a":{"$secret":"env:"}}`, `{"a":{"$secret":"env:A","b":1}}`,
+		`{"a":{"$secret":1}}`, `{"a":{"$secret":"file:relative"}}`, `{"a":{"$secret":"http://x"}}`, `{"a":"` + strings.Repeat("x", MaxSize) + `"}`,
+		strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40), "{\"a\":\"\xff\"}",
+	} {
+		if _, err := Parse([]byte(bad)); !errors.Is(err, ErrForm) {
+			t.Errorf("%.60s: %v", bad, err)
+		}
+	}
+}
+
+func TestSet(t *testing.T) {
+	object := map[string]any{"a": "x", "list": []any{"y"}, "s": Ref("env:A").Value()}
+	for path, ok := range map[string]bool{"b": true, "c.d.e": true, "": false, ".x": false, "x..y": false, "a.b": false, "$secret": false, "q.$secret": false, "s.more": false} {
+		if err := Set(object, path, "v"); (err == nil) != ok {
+			t.Errorf("set %q: %v", path, err)
+		}
+	}
+	for path, want := range map[string]any{"b": "v", "c.d.e": "v", "list.0": "y", "a": "x", "": object} {
+		if got, ok := Get(object, path); !ok || !reflect.DeepEqual(got, want) {
+			t.Errorf("get %q: %v", path, got)
+		}
+	}
+	for _, path := range []string{"z", "list.1", "list.x", "a.b", "c.d.e.f"} {
+		if got, ok := Get(object, path); ok {
+			t.Errorf("get %q: %v", path, got)
+		}
+	}
+	for _, path := range []string{"b", "c.d", "z.y", "a.b"} {
+		if err := Unset(object, path); err != nil {
+			t.Errorf("unset %q: %v", path, err)
+		}
+	}
+	if err := Unset(object, "."); !errors.Is(err, ErrForm) {
+		t.Error(err)
+	}
+	if text, _ := Text(object); text != `{"a":"x","c":{},"list":["y"],"s":{"$secret":"env:A"}}` {
+		t.Error(text)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("from a file\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CONFIG_TEST", "hunter2")
+	text := `{"a":{"$secret":"env:CONFIG_TEST"},"b":[{"$secret":"file:` + file + `"}],"n":12345678901234567890}`
+	got, secrets, err := Resolve(text)
+	if err != nil || string(got) != `{"a":"hunter2","b":["from a file"],"n":12345678901234567890}` {
+		t.Errorf("%s, %v", got, err)
+	}
+	slices.Sort(secrets)
+	if !slices.Equal(secrets, []string{"from a file", "hunter2"}) {
+		t.Errorf("%q", secrets)
+	}
+	if got, _, err := Resolve(""); got != nil || err != nil {
+		t.Errorf("%s, %v", got, err)
+	}
+	large := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(large, make([]byte, maxSecret+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []string{"env:CONFIG_TEST_UNSET", "file:" + file + ".none", "file:" + filepath.Dir(file), "file:" + large} {
+		b, _ := json.Marshal(map[string]any{"k": map[string]any{"$secret": ref}})
+		if _, _, err := Resolve(string(b)); !errors.Is(err, ErrSecret) || !strings.Contains(err.Error(), "k: secret "+ref) {
+			t.Errorf("%s: %v", ref, err)
+		}
+	}
+	if _, _, err := Resolve("{"); !errors.Is(err, ErrForm) {
+		t.Error(err)
+	}
+	if v := WithTexts(map[string]any{"a": Ref("env:X").Value()}).(map[string]any)["a"]; v != strings.Repeat("x", 32) {
+		t.Error(v)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	var b bytes.Buffer
+	log := slog.New(Redact(slog.NewTextHandler(&b, nil), []string{"hunter2", "hunter2000", "abc", ""}))
+	log.With("w", "is hunter2").WithGroup("g").Info("key hunter2000 is abc", "text", "x hunter2 y", "n", 5, "err", errors.New("bad hunter2"), slog.Group("in", "deep", "hunter2"), "hunter2", 1, "list", []string{"hunter2"})
+	out := b.String()
+	if strings.Contains(out, "hunter2") || strings.Contains(out, "000 is") || !strings.Contains(out, `key ***** is abc`) || !strings.Contains(out, "g.n=5") || strings.Count(out, stars) < 7 {
+		t.Error(out)
+	}
+	plain := slog.NewTextHandler(&b, nil)
+	if Redact(plain, []string{"abc"}) != slog.Handler(plain) {
+		t.Error("a handler in between for nothing")
+	}
+}
+
+// FuzzParse: what is taken can be written, read again and resolved without a panic.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"a":{"$secret":"env:A"},"b":[1,{"c":null}]}`))
+	f.Add([]byte(`{"$secret":"file:/x"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		object, err := Parse(b)
+		if err != nil {
+			return
+		}
+		text, err := Text(object)
+		if err != nil {
+			return // longer than what was read
+		}
+		again, err := Parse([]byte(text))
+		if err != nil || !reflect.DeepEqual(again, object) {
+			t.Errorf("%q became %q, %v", b, text, err)
+		}
+		WithTexts(object)
+	})
+}

@@ -1,0 +1,189 @@
+// Package schema checks configurations of plugins against the schemas that they were packed
+// with. It is a package of its own because programs that only run plugins do not need it.
+package schema
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/plugstead/plugstead/config"
+	"github.com/plugstead/plugstead/manifest"
+)
+
+// ErrInvalid is the class of [*Error].
+var ErrInvalid = errors.New("the configuration does not fit the plugin")
+
+// Error says what is wrong with a configuration.
+type Error struct {
+	ID       manifest.ID
+	Problems []Problem
+}
+
+// Problem is one place that is wrong.
+type Problem struct {
+	At  string `json:"at,omitempty"` // keys with dots between; "": the whole
+	Why string `json:"why"`
+}
+
+// Error lists every problem.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %v", e.ID, ErrInvalid)
+	for _, p := range e.Problems {
+		b.WriteString("\n  ")
+		if p.At != "" {
+			b.WriteString(p.At + ": ")
+		}
+		b.WriteString(p.Why)
+	}
+	return b.String()
+}
+
+// Is reports whether target is [ErrInvalid].
+func (e *Error) Is(target error) bool { return target == ErrInvalid }
+
+// Check checks that text is a configuration for the plugin that m describes: one JSON object
+// that its schema admits, where there is one, and references in place of all secrets, which
+// are the places that the schema calls writeOnly. What a secret is like cannot be checked. It
+// returns an error that wraps config.ErrForm, or an [*Error].
+func Check(m *manifest.Manifest, text string) error {
+	object, err := config.Parse([]byte(text))
+	if err != nil || m.Built == nil || m.Built.Config == "" {
+		return err
+	}
+	s, err := compile(m.Built.Config)
+	if err != nil {
+		return fmt.Errorf("schema of the configuration of %s: %w", m.ID, err)
+	}
+	var found []Problem
+	var invalid *jsonschema.ValidationError
+	// A reference is checked as if a text stood there.
+	if err := s.Validate(config.WithTexts(object)); errors.As(err, &invalid) {
+		found = problems(invalid, found)
+	} else if err != nil {
+		return fmt.Errorf("configuration of %s: %w", m.ID, err)
+	}
+	for _, at := range plain(s, object, "", 0) {
+		found = append(found, Problem{at, "is a secret: give a reference to it, not the secret"})
+	}
+	if found == nil {
+		return nil
+	}
+	slices.SortFunc(found, func(a, b Problem) int { return strings.Compare(a.At+a.Why, b.At+b.Why) })
+	return &Error{m.ID, slices.Compact(found)}
+}
+
+// compile reads a schema, which may refer to nothing outside of it.
+func compile(text string) (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader([]byte(text)))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.UseLoader(nothing{})
+	const name = "plugin:config"
+	if err := c.AddResource(name, doc); err != nil {
+		return nil, err
+	}
+	return c.Compile(name)
+}
+
+// nothing loads no schema: neither files nor addresses.
+type nothing struct{}
+
+func (nothing) Load(url string) (any, error) {
+	return nil, fmt.Errorf("it refers to %.200q, and may refer to nothing outside", url)
+}
+
+// english words the messages of the library.
+var english = message.NewPrinter(language.English)
+
+// problems lists the causes of e that have no other cause.
+func problems(e *jsonschema.ValidationError, out []Problem) []Problem {
+	if len(e.Causes) == 0 {
+		return append(out, Problem{strings.Join(e.InstanceLocation, "."), e.ErrorKind.LocalizedString(english)})
+	}
+	for _, c := range e.Causes {
+		out = problems(c, out)
+	}
+	return out
+}
+
+// plain lists where v has a text in place of a reference to a secret.
+func plain(s *jsonschema.Schema, v any, at string, depth int) (out []string) {
+	if s == nil || depth > 30 {
+		return nil
+	}
+	if _, text := v.(string); text && s.WriteOnly {
+		return []string{at}
+	}
+	out = append(out, plain(s.Ref, v, at, depth+1)...)
+	for _, more := range [][]*jsonschema.Schema{s.AllOf, s.AnyOf, s.OneOf} {
+		for _, x := range more {
+			out = append(out, plain(x, v, at, depth+1)...)
+		}
+	}
+	switch x := v.(type) {
+	case map[string]any:
+		for k, one := range x {
+			next := s.Properties[k]
+			if more, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && next == nil {
+				next = more
+			}
+			out = append(out, plain(next, one, strings.TrimPrefix(at+"."+k, "."), depth+1)...)
+		}
+	case []any:
+		for i, one := range x {
+			out = append(out, plain(s.Items2020, one, fmt.Sprintf("%s.%d", at, i), depth+1)...)
+		}
+	}
+	return out
+}
+
+// Value reads what somebody typed as the value of a key of the configuration of m: as the text
+// that it is where the schema wants a text, otherwise as JSON if it is that.
+func Value(m *manifest.Manifest, key, typed string) any {
+	if m.Built != nil && m.Built.Config != "" {
+		if s, err := compile(m.Built.Config); err == nil && wantsText(at(s, key)) {
+			return typed
+		}
+	}
+	if v, err := jsonschema.UnmarshalJSON(strings.NewReader(typed)); err == nil {
+		return v
+	}
+	return typed
+}
+
+// at returns the schema of a key, or nil.
+func at(s *jsonschema.Schema, key string) *jsonschema.Schema {
+	for k := range strings.SplitSeq(key, ".") {
+		for s != nil && s.Ref != nil {
+			s = s.Ref
+		}
+		if s == nil {
+			return nil
+		}
+		next := s.Properties[k]
+		if more, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && next == nil {
+			next = more
+		}
+		s = next
+	}
+	return s
+}
+
+// wantsText reports whether s admits texts and nothing else but null.
+func wantsText(s *jsonschema.Schema) bool {
+	if s == nil || s.Types == nil {
+		return false
+	}
+	names := slices.DeleteFunc(s.Types.ToStrings(), func(n string) bool { return n == "null" })
+	return len(names) == 1 && names[0] == "string"
+}
