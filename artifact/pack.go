@@ -41,8 +41,8 @@ var documents = []struct{ name, mediaType string }{
 }
 
 // Pack makes an artifact of the plugin folder that fsys shows, which m describes.
-// A payload holds the entry point of its runtime and the files that m.Files
-// lists, nothing else. Symbolic links and special files are refused. Use the FS
+// A payload holds the entry point of its runtime (of files alone: the folder) and the
+// files that m.Files lists, nothing else. Symbolic links and special files are refused. Use the FS
 // of an [os.Root] so that the system keeps reads inside the folder.
 func Pack(m *manifest.Manifest, fsys fs.FS, o PackOptions) (*Packed, error) {
 	if o.Created.IsZero() {
@@ -210,7 +210,7 @@ func (b *packer) text(layers []Descriptor, name, mediaType string, optional bool
 // pkg adds payload and manifest of one target.
 func (b *packer) pkg(t target) (Descriptor, error) {
 	entry, _ := b.m.Runtimes.Entry(t.runtime, t.platform)
-	files, err := listFiles(b.fsys, entry, b.m.Files)
+	files, err := listFiles(b.fsys, t.runtime, entry, b.m.Files)
 	if err != nil {
 		return Descriptor{}, err
 	}

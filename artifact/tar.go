@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/plugstead/plugstead/manifest"
 )
 
 func newReader(b []byte) io.Reader { return bytes.NewReader(b) }
@@ -25,8 +27,15 @@ type packFile struct {
 }
 
 // listFiles names the files of a payload: the entry point and extra, which may
-// name folders. The result is sorted and free of duplicates.
-func listFiles(fsys fs.FS, entry string, extra []string) ([]packFile, error) {
+// name folders. The result is sorted and free of duplicates. The entry of a plugin of
+// files alone is a folder.
+func listFiles(fsys fs.FS, runtime, entry string, extra []string) ([]packFile, error) {
+	if runtime == manifest.RuntimeFiles {
+		if err := checkFolder(fsys, entry); err != nil {
+			return nil, err
+		}
+		extra = append(slices.Clip(extra), entry)
+	}
 	found := map[string]packFile{}
 	for _, name := range extra {
 		if err := checkParents(fsys, name); err != nil {
@@ -44,21 +53,55 @@ func listFiles(fsys fs.FS, entry string, extra []string) ([]packFile, error) {
 			return nil, err
 		}
 	}
-	if err := checkParents(fsys, entry); err != nil {
-		return nil, err
+	if runtime != manifest.RuntimeFiles {
+		f, err := entryFile(fsys, entry)
+		if err != nil {
+			return nil, err
+		}
+		found[entry] = f
 	}
-	f, err := regular(fsys, entry)
-	if err != nil {
-		return nil, err
-	}
-	f.mode = 0o755 // whatever the file system of the author keeps
-	found[entry] = f
 	out := make([]packFile, 0, len(found))
 	for _, f := range found {
 		out = append(out, f)
 	}
 	slices.SortFunc(out, func(a, b packFile) int { return strings.Compare(a.name, b.name) })
 	return out, checkFiles(out)
+}
+
+// entryFile is the file that a runtime starts.
+func entryFile(fsys fs.FS, entry string) (packFile, error) {
+	if err := checkParents(fsys, entry); err != nil {
+		return packFile{}, err
+	}
+	f, err := regular(fsys, entry)
+	f.mode = 0o755 // whatever the file system of the author keeps
+	return f, err
+}
+
+// checkFolder refuses what is no folder, and one without files, which nobody could unpack.
+func checkFolder(fsys fs.FS, name string) error {
+	if err := checkParents(fsys, name); err != nil {
+		return err
+	}
+	st, err := fs.Lstat(fsys, name)
+	if err != nil {
+		return err
+	}
+	if !st.IsDir() {
+		return fmt.Errorf("%s: not a folder", name)
+	}
+	empty := true
+	err = fs.WalkDir(fsys, name, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			empty = false
+			return fs.SkipAll
+		}
+		return err
+	})
+	if err == nil && empty {
+		err = fmt.Errorf("%s: the folder has no files", name)
+	}
+	return err
 }
 
 // checkFiles refuses what nobody could unpack: names, and how many there are.

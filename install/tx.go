@@ -109,7 +109,7 @@ func checkEntry(r Record) error {
 		return fmt.Errorf("plugin.json names no entry for %s on %s", r.Runtime, r.Platform)
 	}
 	st, err := os.Stat(filepath.Join(r.Tree, filepath.FromSlash(entry)))
-	if err != nil || !st.Mode().IsRegular() {
+	if err != nil || r.Runtime == manifest.RuntimeFiles && !st.IsDir() || r.Runtime != manifest.RuntimeFiles && !st.Mode().IsRegular() {
 		return fmt.Errorf("the package lacks its entry %s", entry)
 	}
 	return nil

@@ -17,8 +17,16 @@ import (
 const (
 	RuntimeProcess = "process"
 	RuntimeWasm    = "wasm"
+	RuntimeCommand = "command"
+	RuntimeFiles   = "files"
 	RuntimeInproc  = "inproc"
 )
+
+// PackageRuntimes returns the runtimes that packages can have, the preferred one first:
+// what shields an application best, then what answers fastest.
+func PackageRuntimes() []string {
+	return []string{RuntimeWasm, RuntimeProcess, RuntimeCommand, RuntimeFiles}
+}
 
 // MaxJSON is the size of a plugin.json in bytes.
 const MaxJSON = 1 << 20
@@ -77,6 +85,8 @@ type State struct {
 type Runtimes struct {
 	Process *ProcessRuntime `json:"process,omitempty"`
 	Wasm    *WasmRuntime    `json:"wasm,omitempty"`
+	Command *CommandRuntime `json:"command,omitempty"`
+	Files   *FilesRuntime   `json:"files,omitempty"`
 }
 
 // ProcessRuntime is a program for each platform.
@@ -89,25 +99,46 @@ type WasmRuntime struct {
 	Module string `json:"module"` // path
 }
 
+// CommandRuntime is a program that runs once for each call: one for each platform, or a
+// script for all of them. Exactly one of both is set.
+type CommandRuntime struct {
+	Script    string            `json:"script,omitempty"`    // path of a script that names its interpreter in its first line
+	Platforms map[string]string `json:"platforms,omitempty"` // "os/arch" to the path of the program
+}
+
+// FilesRuntime is a folder that the application reads. Nothing in it is run.
+type FilesRuntime struct {
+	Folder string `json:"folder"` // path
+}
+
 // Names lists the runtimes that are set, sorted.
 func (r Runtimes) Names() []string {
 	var out []string
-	if r.Process != nil {
-		out = append(out, RuntimeProcess)
+	for name, set := range map[string]bool{
+		RuntimeCommand: r.Command != nil, RuntimeFiles: r.Files != nil, RuntimeProcess: r.Process != nil, RuntimeWasm: r.Wasm != nil,
+	} {
+		if set {
+			out = append(out, name)
+		}
 	}
-	if r.Wasm != nil {
-		out = append(out, RuntimeWasm)
-	}
+	slices.Sort(out)
 	return out
 }
 
-// Entry returns the path that a runtime starts on a platform.
+// Entry returns the path that a runtime starts on a platform; for files it is that of the
+// folder. A script and a folder have the platform [AnyPlatform].
 func (r Runtimes) Entry(runtime string, p Platform) (path string, ok bool) {
 	switch {
 	case runtime == RuntimeProcess && r.Process != nil:
 		path, ok = r.Process.Platforms[p.String()]
 	case runtime == RuntimeWasm && r.Wasm != nil && p == WasmPlatform:
 		path, ok = r.Wasm.Module, true
+	case runtime == RuntimeCommand && r.Command != nil && p == AnyPlatform:
+		path, ok = r.Command.Script, r.Command.Script != ""
+	case runtime == RuntimeCommand && r.Command != nil:
+		path, ok = r.Command.Platforms[p.String()]
+	case runtime == RuntimeFiles && r.Files != nil && p == AnyPlatform:
+		path, ok = r.Files.Folder, true
 	}
 	return path, ok
 }
@@ -116,17 +147,28 @@ func (r Runtimes) Entry(runtime string, p Platform) (path string, ok bool) {
 func (r Runtimes) Platforms() []Platform {
 	var out []Platform
 	if r.Process != nil {
-		for s := range r.Process.Platforms {
-			if p, err := ParsePlatform(s); err == nil {
-				out = append(out, p)
-			}
-		}
+		out = appendPlatforms(out, r.Process.Platforms)
 	}
 	if r.Wasm != nil {
 		out = append(out, WasmPlatform)
 	}
+	if r.Command != nil {
+		out = appendPlatforms(out, r.Command.Platforms)
+	}
+	if r.Files != nil || r.Command != nil && r.Command.Script != "" {
+		out = append(out, AnyPlatform)
+	}
 	slices.SortFunc(out, func(a, b Platform) int { return strings.Compare(a.String(), b.String()) })
 	return slices.Compact(out)
+}
+
+func appendPlatforms(out []Platform, m map[string]string) []Platform {
+	for s := range m {
+		if p, err := ParsePlatform(s); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Parse reads a plugin.json and validates it. Unknown, repeated and case-variant

@@ -73,6 +73,39 @@ func TestPlatforms(t *testing.T) {
 	}
 }
 
+// TestEntries: what is not made for one platform is found under that of all.
+func TestEntries(t *testing.T) {
+	linux := manifest.Platform{OS: "linux", Arch: "amd64"}
+	script := manifest.Runtimes{Command: &manifest.CommandRuntime{Script: "a.sh"}, Files: &manifest.FilesRuntime{Folder: "theme"}}
+	native := manifest.Runtimes{Command: &manifest.CommandRuntime{Platforms: map[string]string{"linux/amd64": "a"}}}
+	for _, c := range []struct {
+		r       manifest.Runtimes
+		runtime string
+		on      manifest.Platform
+		want    string
+	}{
+		{script, manifest.RuntimeCommand, manifest.AnyPlatform, "a.sh"},
+		{script, manifest.RuntimeCommand, linux, ""},
+		{script, manifest.RuntimeFiles, manifest.AnyPlatform, "theme"},
+		{script, manifest.RuntimeFiles, linux, ""},
+		{native, manifest.RuntimeCommand, linux, "a"},
+		{native, manifest.RuntimeCommand, manifest.AnyPlatform, ""},
+		{native, manifest.RuntimeFiles, manifest.AnyPlatform, ""},
+	} {
+		if got, ok := c.r.Entry(c.runtime, c.on); got != c.want || ok != (c.want != "") {
+			t.Errorf("%s on %s: %q, %v", c.runtime, c.on, got, ok)
+		}
+	}
+	if got := fmt.Sprint(script.Names(), script.Platforms(), native.Names(), native.Platforms()); got != "[command files] [any/any] [command] [linux/amd64]" {
+		t.Error(got)
+	}
+	for p, fits := range map[manifest.Platform]bool{manifest.AnyPlatform: true, manifest.WasmPlatform: true, linux: true, {OS: "linux", Arch: "arm64"}: false} {
+		if p.Fits(linux) != fits || p.Everywhere() != (fits && p != linux) {
+			t.Errorf("%s: %v, %v", p, p.Fits(linux), p.Everywhere())
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	ok := `{"id":"a/b","version":"1.0.0","runtimes":{"wasm":{"module":"m.wasm"}}}`
 	if _, err := manifest.Parse([]byte(ok)); err != nil {
@@ -121,6 +154,13 @@ func TestParseRefuses(t *testing.T) {
 		"bidi in text":          strings.Replace(ok, `"runtimes"`, `"summary":"a\u202eb","runtimes"`, 1),
 		"no platform":           strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"process":{"platforms":{}}}`, 1),
 		"bad platform":          strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"process":{"platforms":{"LINUX":"x"}}}`, 1),
+		"platform for all":      strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"process":{"platforms":{"any/any":"x"}}}`, 1),
+		"command of nothing":    strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"command":{}}`, 1),
+		"command of no system":  strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"command":{"platforms":{}}}`, 1),
+		"command of both":       strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"command":{"script":"a","platforms":{"linux/amd64":"a"}}}`, 1),
+		"escaping script":       strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"command":{"script":"/bin/sh"}}`, 1),
+		"files of nothing":      strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"files":{}}`, 1),
+		"escaping folder":       strings.Replace(ok, `{"wasm":{"module":"m.wasm"}}`, `{"files":{"folder":".."}}`, 1),
 		"negative state":        strings.Replace(ok, `"runtimes"`, `"state":{"version":-1},"runtimes"`, 1),
 		"point twice":           strings.Replace(ok, `"runtimes"`, `"provides":[{"id":"x","major":1,"minor":0},{"id":"x","major":1,"minor":2}],"runtimes"`, 1),
 		"keyword twice":         strings.Replace(ok, `"runtimes"`, `"keywords":["x","x"],"runtimes"`, 1),

@@ -16,6 +16,9 @@ type Platform struct {
 // WasmPlatform is the platform of WebAssembly modules, which run anywhere.
 var WasmPlatform = Platform{OS: "wasip1", Arch: "wasm"}
 
+// AnyPlatform is the platform of what is not made for one: scripts, and files alone.
+var AnyPlatform = Platform{OS: "any", Arch: "any"}
+
 var platformPart = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
 
 var runtimePattern = regexp.MustCompile(`^[a-z0-9]+(?:-[a-z0-9]+)*$`)
@@ -41,6 +44,13 @@ func ParsePlatform(s string) (Platform, error) {
 	}
 	return Platform{os, arch}, nil
 }
+
+// Fits reports whether what is made for p can be used on the platform on: it is for that
+// one, or for all.
+func (p Platform) Fits(on Platform) bool { return p == on || p.Everywhere() }
+
+// Everywhere reports whether what is made for p can be used on all platforms.
+func (p Platform) Everywhere() bool { return p == WasmPlatform || p == AnyPlatform }
 
 // String returns "os/arch".
 func (p Platform) String() string { return p.OS + "/" + p.Arch }

@@ -178,25 +178,51 @@ func (v *validator) provides(list []PointRef) {
 
 func (v *validator) runtimes(r Runtimes) {
 	if len(r.Names()) == 0 {
-		v.add("runtimes", "", "name at least one of wasm and process")
+		v.add("runtimes", "", "name at least one of wasm, process, command and files")
 	}
 	if r.Wasm != nil {
 		v.check("runtimes.wasm.module", checkPath(r.Wasm.Module))
 	}
-	if r.Process == nil {
+	if r.Process != nil {
+		v.platforms("runtimes.process.platforms", r.Process.Platforms)
+	}
+	if r.Command != nil {
+		v.command(r.Command)
+	}
+	if r.Files != nil {
+		v.check("runtimes.files.folder", checkPath(r.Files.Folder))
+	}
+}
+
+func (v *validator) command(c *CommandRuntime) {
+	switch {
+	case c.Script != "" && c.Platforms != nil:
+		v.add("runtimes.command", "", "want script or platforms, not both")
+	case c.Platforms != nil:
+		v.platforms("runtimes.command.platforms", c.Platforms)
+	case c.Script != "":
+		v.check("runtimes.command.script", checkPath(c.Script))
+	default:
+		v.add("runtimes.command", "", "want script, or platforms with a program for each")
+	}
+}
+
+// platforms checks programs by platform.
+func (v *validator) platforms(key string, m map[string]string) {
+	if len(m) == 0 {
+		v.add(key, "", "name at least one platform")
+	}
+	if !v.limit(key, len(m), MaxList) {
 		return
 	}
-	if len(r.Process.Platforms) == 0 {
-		v.add("runtimes.process.platforms", "", "name at least one platform")
-	}
-	if !v.limit("runtimes.process.platforms", len(r.Process.Platforms), MaxList) {
-		return
-	}
-	for _, p := range sortedKeys(r.Process.Platforms) {
-		at := "runtimes.process.platforms." + p
-		_, err := ParsePlatform(p)
+	for _, s := range sortedKeys(m) {
+		at := key + "." + s
+		p, err := ParsePlatform(s)
 		v.check(at, err)
-		v.check(at, checkPath(r.Process.Platforms[p]))
+		if p == AnyPlatform {
+			v.add(at, "", "a program is made for one system")
+		}
+		v.check(at, checkPath(m[s]))
 	}
 }
 

@@ -223,9 +223,11 @@ var keys = map[string][]string{
 	},
 	"links":            linkKinds,
 	"requires.*":       {"range", "optional", "init"},
-	"runtimes":         {RuntimeWasm, RuntimeProcess},
+	"runtimes":         PackageRuntimes(),
 	"runtimes.wasm":    {"module"},
 	"runtimes.process": {"platforms"},
+	"runtimes.command": {"script", "platforms"},
+	"runtimes.files":   {"folder"},
 	"state":            {"version", "exclusive"},
 	"hooks.*":          {"priority", "before", "after"},
 }
@@ -326,17 +328,38 @@ func (d *yamlDecoder) host(path string, n *yaml.Node) map[string]version.Range {
 func (d *yamlDecoder) runtimes(path string, n *yaml.Node) Runtimes {
 	var r Runtimes
 	d.pairs(path, n, keys[path], func(k string, v *yaml.Node) {
-		at := path + "." + k
-		if k == RuntimeWasm {
+		switch at := path + "." + k; k {
+		case RuntimeWasm:
 			r.Wasm = new(WasmRuntime)
 			d.pairs(at, v, keys[at], func(_ string, v *yaml.Node) { r.Wasm.Module = d.text(at+".module", v) })
-			return
+		case RuntimeProcess:
+			r.Process = &ProcessRuntime{Platforms: map[string]string{}}
+			d.pairs(at, v, keys[at], func(_ string, v *yaml.Node) { r.Process.Platforms = d.platforms(at+".platforms", v) })
+		case RuntimeCommand:
+			r.Command = d.command(at, v)
+		case RuntimeFiles:
+			r.Files = new(FilesRuntime)
+			d.pairs(at, v, keys[at], func(_ string, v *yaml.Node) { r.Files.Folder = d.text(at+".folder", v) })
 		}
-		r.Process = &ProcessRuntime{Platforms: map[string]string{}}
-		d.pairs(at, v, keys[at], func(k string, v *yaml.Node) {
-			at := at + "." + k
-			d.pairs(at, v, nil, func(k string, v *yaml.Node) { r.Process.Platforms[k] = d.text(at+"."+k, v) })
-		})
 	})
 	return r
+}
+
+func (d *yamlDecoder) command(path string, n *yaml.Node) *CommandRuntime {
+	c := new(CommandRuntime)
+	d.pairs(path, n, keys[path], func(k string, v *yaml.Node) {
+		if k == "script" {
+			c.Script = d.text(path+".script", v)
+			return
+		}
+		c.Platforms = d.platforms(path+".platforms", v)
+	})
+	return c
+}
+
+// platforms reads programs by platform. It never returns nil.
+func (d *yamlDecoder) platforms(path string, n *yaml.Node) map[string]string {
+	out := map[string]string{}
+	d.pairs(path, n, nil, func(k string, v *yaml.Node) { out[k] = d.text(path+"."+k, v) })
+	return out
 }

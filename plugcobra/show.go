@@ -66,8 +66,8 @@ func checkQuery(q index.Query) error {
 		return fmt.Errorf("words: want at most %d bytes of text", maxText)
 	case q.Limit < 1 || q.Limit > index.MaxLimit:
 		return fmt.Errorf("--limit %d: want a number from 1 to %d", q.Limit, index.MaxLimit)
-	case q.Runtime != "" && q.Runtime != manifest.RuntimeWasm && q.Runtime != manifest.RuntimeProcess:
-		return fmt.Errorf("--runtime %q: want %s or %s", q.Runtime, manifest.RuntimeWasm, manifest.RuntimeProcess)
+	case q.Runtime != "" && !slices.Contains(manifest.PackageRuntimes(), q.Runtime):
+		return fmt.Errorf("--runtime %q: want one of %s", q.Runtime, strings.Join(manifest.PackageRuntimes(), ", "))
 	case q.Point != "":
 		if err := manifest.CheckPointID(q.Point); err != nil {
 			return fmt.Errorf("--at: %w", err)

@@ -272,7 +272,7 @@ func (s *Solver) runs(r *index.Release) bool {
 func (h *Host) choosePackage(r *index.Release, on manifest.Platform) (*index.Package, bool) {
 	for _, rt := range h.Runtimes {
 		for i := range r.Packages {
-			if p := &r.Packages[i]; p.Runtime == rt && (p.Platform == on || p.Platform == manifest.WasmPlatform) {
+			if p := &r.Packages[i]; p.Runtime == rt && p.Platform.Fits(on) {
 				return p, true
 			}
 		}

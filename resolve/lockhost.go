@@ -34,7 +34,7 @@ func (c *lockCheck) fitsHost(p *Locked) {
 
 // runs reports whether k is for the platform of h and for one of its runtimes.
 func (h *Host) runs(k index.Package) bool {
-	return (k.Platform == h.Platform || k.Platform == manifest.WasmPlatform) &&
+	return k.Platform.Fits(h.Platform) &&
 		(len(h.Runtimes) == 0 || slices.Contains(h.Runtimes, k.Runtime))
 }
 

@@ -3,7 +3,6 @@ package update
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,7 +66,14 @@ func (u *Updater) readFolder(o *Override) error {
 	}
 	o.Runtime = s.Choices[0].Package.Runtime
 	entry, _ := m.Runtimes.Entry(o.Runtime, s.Choices[0].Package.Platform)
-	o.stamp, err = stampOf(root, slices.Concat([]string{publish.ManifestFile, entry}, m.Files))
+	if o.Runtime == manifest.RuntimeFiles {
+		if st, err := root.Lstat(filepath.FromSlash(entry)); err != nil || !st.IsDir() {
+			return fmt.Errorf("%w: %s: not a folder", ErrOverrideFolder, entry)
+		}
+		o.stamp, err = stampOf(root, []string{publish.ManifestFile}, slices.Concat([]string{entry}, m.Files))
+		return err
+	}
+	o.stamp, err = stampOf(root, []string{publish.ManifestFile, entry}, m.Files)
 	return err
 }
 
@@ -94,23 +100,20 @@ func lockedOf(m *manifest.Manifest) resolve.Locked {
 		ID: f.ID, Version: f.Version, Requires: f.Requires, AnyOf: f.AnyOf, Conflicts: f.Conflicts,
 		Provides: f.Provides, Offers: f.Offers, Host: f.Host,
 	}
-	if r := m.Runtimes.Process; r != nil {
-		for _, s := range slices.Sorted(maps.Keys(r.Platforms)) {
-			if p, err := manifest.ParsePlatform(s); err == nil {
-				l.Packages = append(l.Packages, index.Package{Runtime: manifest.RuntimeProcess, Platform: p})
+	for _, p := range m.Runtimes.Platforms() {
+		for _, rt := range m.Runtimes.Names() {
+			if _, ok := m.Runtimes.Entry(rt, p); ok {
+				l.Packages = append(l.Packages, index.Package{Runtime: rt, Platform: p})
 			}
 		}
-	}
-	if m.Runtimes.Wasm != nil {
-		l.Packages = append(l.Packages, index.Package{Runtime: manifest.RuntimeWasm, Platform: manifest.WasmPlatform})
 	}
 	return l
 }
 
-// stampOf tells two states of a folder apart without reading its files. names are files
-// and folders; the first two are files that must be there.
-func stampOf(root *os.Root, names []string) (string, error) {
-	for _, name := range names[:2] {
+// stampOf tells two states of a folder apart without reading its files. must are files that
+// have to be there, more are files and folders.
+func stampOf(root *os.Root, must, more []string) (string, error) {
+	for _, name := range must {
 		st, err := root.Lstat(filepath.FromSlash(name))
 		if err == nil && !st.Mode().IsRegular() {
 			err = errors.New("not a regular file")
@@ -119,7 +122,7 @@ func stampOf(root *os.Root, names []string) (string, error) {
 			return "", fmt.Errorf("%w: %s: %w", ErrOverrideFolder, name, err)
 		}
 	}
-	s, err := filestamp.Of(root.FS(), names...)
+	s, err := filestamp.Of(root.FS(), slices.Concat(must, more)...)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrOverrideFolder, err)
 	}

@@ -39,6 +39,7 @@ var foreign = map[string][]string{
 	"load/wasm":                      {"github.com/tetratelabs/wazero"},
 	"load/process":                   {"golang.org/x/sys/"},
 	"load/internal/confine":          {"golang.org/x/sys/"},
+	"load/internal/tree":             {"golang.org/x/sys/"},
 	"internal/frame":                 {"golang.org/x/sys/"},
 	"internal/filelock":              {"github.com/gofrs/flock"},
 	"internal/terminal":              {"golang.org/x/sys/"},

@@ -16,6 +16,7 @@ import (
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/load/internal/confine"
 	"github.com/plugstead/plugstead/load/internal/remote"
+	"github.com/plugstead/plugstead/load/internal/tree"
 )
 
 // outputGrace is how long output is read after the program has ended. Only a program
@@ -26,13 +27,9 @@ const outputGrace = 250 * time.Millisecond
 type child struct {
 	cmd  *exec.Cmd // nil: attached
 	wire wire      // the host's end
-	tree tree      // the program and what it started
+	prog *tree.Program
 
 	sandbox *sandbox // nil: none
-
-	mu     sync.Mutex
-	reaped bool
-	status error // of Wait; read after exited
 
 	hint   remote.Hint
 	exited chan struct{} // closed when the program is reaped and its output is read
@@ -80,12 +77,12 @@ func launch(path string, im load.Image, s load.Spec, box *sandbox, env ...string
 	return c, nil
 }
 
-func (c *child) start(theirs wire, host ends, log *slog.Logger) error {
-	if err := c.tree.prepare(c.cmd); err != nil {
+func (c *child) start(theirs wire, host ends, log *slog.Logger) (err error) {
+	if c.prog, err = tree.New(c.cmd); err != nil {
 		return err
 	}
 	if err := theirs.pass(c.cmd); err != nil {
-		c.tree.close()
+		c.prog.Discard()
 		return err
 	}
 	started := make(chan error)
@@ -99,22 +96,17 @@ func (c *child) start(theirs wire, host ends, log *slog.Logger) error {
 }
 
 // begin starts the program under our rules.
-func (c *child) begin() error {
+func (c *child) begin(log *slog.Logger) error {
 	if err := c.sandbox.apply(); err != nil {
+		c.prog.Discard()
 		return err
 	}
-	err := c.cmd.Start()
-	if err != nil {
-		return err
-	}
-	if err = c.tree.adopt(c.cmd.Process); err == nil && c.sandbox != nil {
-		err = c.sandbox.limit.set(c.cmd.Process.Pid)
-	}
-	if err != nil {
-		_ = c.cmd.Process.Kill()
-		_ = c.cmd.Wait()
-	}
-	return err
+	return c.prog.Start(log, func(pid int) error {
+		if c.sandbox == nil {
+			return nil
+		}
+		return c.sandbox.limit.set(pid)
+	})
 }
 
 // run starts the program and waits for its end. It keeps its thread: on Linux the
@@ -122,21 +114,17 @@ func (c *child) begin() error {
 func (c *child) run(started chan<- error, host ends, log *slog.Logger) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := c.begin()
-	if err != nil {
-		c.tree.close()
-	}
+	err := c.begin(log)
 	started <- err
 	if err != nil {
 		return
 	}
-	c.tree.guard(log)
 	var output sync.WaitGroup
 	output.Go(func() { c.copy(host.stdout, &remote.Lines{Log: log, Level: slog.LevelInfo, Stream: "stdout"}) })
 	output.Go(func() {
 		c.copy(host.stderr, &remote.Lines{Log: log, Level: slog.LevelWarn, Stream: "stderr", Each: c.hint.Note})
 	})
-	c.reap()
+	_ = c.prog.Wait()
 	until := time.Now().Add(outputGrace)
 	for _, f := range []*os.File{host.stdout, host.stderr} {
 		_ = f.SetReadDeadline(until) // where files have none, all who could hold the pipe are dead
@@ -153,24 +141,6 @@ func (c *child) copy(f *os.File, l *remote.Lines) {
 	l.Flush()
 }
 
-// reap waits for the end of the program and ends what it has started.
-func (c *child) reap() {
-	held := waitExited(c.cmd.Process)
-	if held {
-		c.mu.Lock()
-		c.tree.kill()
-		c.mu.Unlock()
-	}
-	err := c.cmd.Wait()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.reaped, c.status = true, err
-	if !held {
-		c.tree.kill()
-	}
-	c.tree.close()
-}
-
 // kill ends the program and what it has started. It does nothing once it is reaped,
 // when its number may belong to another.
 func (c *child) kill() {
@@ -178,24 +148,17 @@ func (c *child) kill() {
 		c.wire.close()
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.reaped {
-		c.tree.kill()
-		_ = c.cmd.Process.Kill() // it may have ended just now
-	}
+	c.prog.Kill()
 }
 
 // ending says in words how the program ended. It is called after exited.
 func (c *child) ending() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.attached() {
 		return "went away, which was attached"
 	}
 	text := "ended without being asked to"
-	if c.status != nil {
-		text = fmt.Sprintf("ended with %v", c.status)
+	if err := c.prog.Status(); err != nil {
+		text = fmt.Sprintf("ended with %v", err)
 	}
 	return text + c.hint.After()
 }

@@ -26,12 +26,23 @@ func entries(s *subject) (out []string) {
 
 // wrongEntry says why a file that begins with head cannot be started, or "".
 func wrongEntry(runtime string, p manifest.Platform, head []byte) string {
-	if runtime == manifest.RuntimeWasm {
+	switch {
+	case p == manifest.AnyPlatform:
+		if os, _ := formatOf(head); os != "script" {
+			return "it is no script: its first line has to name an interpreter, for example #!/bin/sh"
+		}
+		return ""
+	case runtime == manifest.RuntimeWasm:
 		if !bytes.HasPrefix(head, []byte("\x00asm\x01\x00\x00\x00")) {
 			return "it is no WebAssembly module"
 		}
 		return ""
 	}
+	return wrongProgram(p, head)
+}
+
+// wrongProgram says why a program for p that begins with head cannot be started, or "".
+func wrongProgram(p manifest.Platform, head []byte) string {
 	os, arch := formatOf(head)
 	switch {
 	case os == "script" && p.OS != "windows":

@@ -167,14 +167,11 @@ func capability(s *subject) (out []string) {
 }
 
 func onePlatform(s *subject) []string {
-	r := s.Manifest.Runtimes
-	if r.Wasm != nil || r.Process == nil || len(r.Process.Platforms) != 1 {
+	list := s.Manifest.Runtimes.Platforms()
+	if len(list) != 1 || list[0].Everywhere() {
 		return nil
 	}
-	for p := range r.Process.Platforms {
-		return []string{"runs on " + p + " only"}
-	}
-	return nil
+	return []string{"runs on " + list[0].String() + " only"}
 }
 
 // largePayload is what makes users wait, in bytes as packed.

@@ -130,7 +130,7 @@ func (s *selecter) packages(r *index.Release) []index.Package {
 		return all
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(p index.Package) bool {
-		return p.Platform != manifest.WasmPlatform && !slices.Contains(s.sel.Platforms, p.Platform)
+		return !p.Platform.Everywhere() && !slices.Contains(s.sel.Platforms, p.Platform)
 	})
 }
 

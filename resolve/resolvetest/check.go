@@ -237,7 +237,7 @@ func (c *checker) runs(r *index.Release, wished bool) error {
 	}
 	for _, on := range append([]manifest.Platform{h.Platform}, c.p.Platforms...) {
 		if !slices.ContainsFunc(r.Packages, func(p index.Package) bool {
-			return slices.Contains(h.Runtimes, p.Runtime) && (p.Platform == on || p.Platform == manifest.WasmPlatform)
+			return slices.Contains(h.Runtimes, p.Runtime) && p.Platform.Fits(on)
 		}) {
 			return fmt.Errorf("does not run on %s", on)
 		}

@@ -41,7 +41,7 @@ func (f *Folder) Targets(all bool) (out []Target) {
 	here := manifest.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH}
 	for _, p := range f.Manifest.Runtimes.Platforms() {
 		for _, name := range f.Manifest.Runtimes.Names() {
-			if entry, ok := f.Manifest.Runtimes.Entry(name, p); ok && (all || p == here || p == manifest.WasmPlatform) {
+			if entry, ok := f.Manifest.Runtimes.Entry(name, p); ok && (all || p.Fits(here)) {
 				out = append(out, Target{name, p, entry})
 			}
 		}
@@ -54,17 +54,42 @@ func (f *Folder) Only(list []Target) *manifest.Manifest {
 	m := *f.Manifest
 	m.Runtimes = manifest.Runtimes{}
 	for _, t := range list {
-		switch {
-		case t.Runtime == manifest.RuntimeWasm:
+		switch t.Runtime {
+		case manifest.RuntimeWasm:
 			m.Runtimes.Wasm = f.Manifest.Runtimes.Wasm
-		case m.Runtimes.Process == nil:
-			m.Runtimes.Process = &manifest.ProcessRuntime{Platforms: map[string]string{}}
-			fallthrough
-		default:
+		case manifest.RuntimeFiles:
+			m.Runtimes.Files = f.Manifest.Runtimes.Files
+		case manifest.RuntimeCommand:
+			m.Runtimes.Command = with(m.Runtimes.Command, t)
+		case manifest.RuntimeProcess:
+			if m.Runtimes.Process == nil {
+				m.Runtimes.Process = &manifest.ProcessRuntime{Platforms: map[string]string{}}
+			}
 			m.Runtimes.Process.Platforms[t.Platform.String()] = t.Entry
 		}
 	}
 	return &m
+}
+
+// with adds a target to a command, which may be nil.
+func with(c *manifest.CommandRuntime, t Target) *manifest.CommandRuntime {
+	if t.Platform == manifest.AnyPlatform {
+		return &manifest.CommandRuntime{Script: t.Entry}
+	}
+	if c == nil {
+		c = &manifest.CommandRuntime{Platforms: map[string]string{}}
+	}
+	c.Platforms[t.Platform.String()] = t.Entry
+	return c
+}
+
+// there reports whether what t starts is in the folder.
+func (f *Folder) there(t Target) bool {
+	if t.Runtime == manifest.RuntimeFiles {
+		st, err := os.Stat(filepath.Join(f.Dir, filepath.FromSlash(t.Entry)))
+		return err == nil && st.IsDir()
+	}
+	return f.has(t.Entry)
 }
 
 // has reports whether a regular file of that name is in the folder.
@@ -75,7 +100,7 @@ func (f *Folder) has(name string) bool {
 
 // missing returns the first target that is not there.
 func (f *Folder) missing(list []Target) *Target {
-	i := slices.IndexFunc(list, func(t Target) bool { return !f.has(t.Entry) })
+	i := slices.IndexFunc(list, func(t Target) bool { return !f.there(t) })
 	if i < 0 {
 		return nil
 	}

@@ -33,7 +33,7 @@ func (f *Folder) Fits(app string, v version.Version, points []manifest.PointRef)
 		points = f.Manifest.Provides
 	}
 	h := resolve.Host{
-		App: app, Version: v, Points: points, Runtimes: []string{manifest.RuntimeWasm, manifest.RuntimeProcess},
+		App: app, Version: v, Points: points, Runtimes: manifest.PackageRuntimes(),
 		Platform: manifest.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH},
 	}
 	lock := resolve.Lock{Requests: []resolve.Wish{{ID: l.ID}}, Plugins: []resolve.Locked{l}}

@@ -157,7 +157,7 @@ func (f *devFlags) devFacts(d *devLoop, o *plugstead.Options) (resolve.Host, err
 func hostOf(m *manifest.Manifest) resolve.Host {
 	h := resolve.Host{
 		App: "dev", Version: version.MustParse("1.0.0"), Points: m.Provides, Platform: manifest.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH},
-		Runtimes: []string{manifest.RuntimeWasm, manifest.RuntimeProcess},
+		Runtimes: manifest.PackageRuntimes(),
 	}
 	for app, r := range m.Host {
 		if v, ok := r.Lowest(version.Version{}); ok && (h.App == "dev" || app < h.App) {

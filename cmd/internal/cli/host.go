@@ -123,7 +123,7 @@ func (f *hostFlags) ofHost(c *cobra.Command) (resolve.Host, error) {
 	name, v, ok := strings.Cut(f.host, "@")
 	h := resolve.Host{
 		App: name, Platform: manifest.Platform{OS: runtime.GOOS, Arch: runtime.GOARCH},
-		Runtimes: []string{manifest.RuntimeWasm, manifest.RuntimeProcess}, Points: []manifest.PointRef{},
+		Runtimes: manifest.PackageRuntimes(), Points: []manifest.PointRef{},
 	}
 	if _, err := manifest.ParseID("app/" + name); err != nil || !ok {
 		return h, usage(c, "--host %q: want NAME@VERSION", f.host)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -43,7 +44,10 @@ type choice struct {
 }
 
 func runtimeChoices(selected string) []choice {
-	out := []choice{{Label: "any"}, {Value: manifest.RuntimeWasm, Label: "WebAssembly"}, {Value: manifest.RuntimeProcess, Label: "program"}}
+	out := []choice{{Label: "any"}}
+	for _, name := range manifest.PackageRuntimes() {
+		out = append(out, choice{Value: name, Label: runtimeName(name)})
+	}
 	for i := range out {
 		out[i].Selected = out[i].Value == selected
 	}
@@ -61,7 +65,7 @@ func parseQuery(v url.Values) (q index.Query, problem string) {
 	case q.Point != "" && manifest.CheckPointID(q.Point) != nil:
 		q.Point = beginning(q.Point)
 		problem = "The name of an extension point looks like acme.dev/greeter."
-	case q.Runtime != "" && q.Runtime != manifest.RuntimeWasm && q.Runtime != manifest.RuntimeProcess:
+	case q.Runtime != "" && !slices.Contains(manifest.PackageRuntimes(), q.Runtime):
 		q.Runtime = ""
 		problem = "There is no such runtime."
 	}

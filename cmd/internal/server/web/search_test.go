@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/url"
+	"slices"
 	"testing"
 	"unicode/utf8"
 
@@ -20,7 +21,7 @@ func FuzzQuery(f *testing.F) {
 				t.Fatalf("%q is taken as %+v", s, q)
 			}
 		}
-		if q.Runtime != "" && q.Runtime != manifest.RuntimeWasm && q.Runtime != manifest.RuntimeProcess && problem == "" {
+		if q.Runtime != "" && !slices.Contains(manifest.PackageRuntimes(), q.Runtime) && problem == "" {
 			t.Fatalf("%q asks for runtime %q", s, q.Runtime)
 		}
 	})

@@ -93,9 +93,11 @@ func (v *pluginView) facts(rel *index.Release) {
 	}
 	for _, x := range rel.Packages {
 		v.Packages = append(v.Packages, packageView{runtimeName(x.Runtime), platformName(x.Platform), sizeText(x.Payload.Size)})
-		if x.Runtime == manifest.RuntimeWasm {
+		switch x.Runtime {
+		case manifest.RuntimeWasm:
 			v.Enforced = true
-		} else {
+		case manifest.RuntimeFiles: // runs nothing
+		default:
 			v.Advisory = true
 		}
 	}
@@ -175,12 +177,16 @@ func runtimeName(s string) string {
 		return "WebAssembly"
 	case manifest.RuntimeProcess:
 		return "program"
+	case manifest.RuntimeCommand:
+		return "command"
+	case manifest.RuntimeFiles:
+		return "files"
 	}
 	return s
 }
 
 func platformName(p manifest.Platform) string {
-	if p == manifest.WasmPlatform {
+	if p.Everywhere() {
 		return "every platform"
 	}
 	return p.String()

@@ -1,6 +1,6 @@
 //go:build unix
 
-package process
+package tree
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ import (
 // kernel ends a program itself on some systems, but not what the program has started.
 type watchdog struct {
 	mu     sync.Mutex
-	groups int
+	groups int // that there are, and holds
 	cmd    *exec.Cmd
 	in     *os.File // nil: there is none
 }
@@ -39,13 +39,31 @@ for p in $g; do kill -s KILL -- "-$p"; done`
 func (w *watchdog) add(group int, log *slog.Logger) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.groups++; w.in == nil {
-		if err := w.start(); err != nil {
-			log.Warn("what this plugin starts will outlive a host that is killed", "err", err)
-			return
-		}
-	}
+	w.use(log)
 	w.tell("add", group)
+}
+
+// hold keeps the shell running until release, for who starts many programs.
+func (w *watchdog) hold(log *slog.Logger) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.use(log)
+}
+
+func (w *watchdog) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leave()
+}
+
+// use is called with mu held.
+func (w *watchdog) use(log *slog.Logger) {
+	if w.groups++; w.in != nil {
+		return
+	}
+	if err := w.start(); err != nil {
+		log.Warn("what this plugin starts will outlive a host that is killed", "err", err)
+	}
 }
 
 // end is told of a group before its number may belong to another.
@@ -53,6 +71,11 @@ func (w *watchdog) end(group int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tell("end", group)
+	w.leave()
+}
+
+// leave is called with mu held.
+func (w *watchdog) leave() {
 	if w.groups--; w.groups == 0 && w.in != nil {
 		w.in.Close()
 		_ = w.cmd.Process.Kill() // it has nothing left to do
@@ -85,4 +108,11 @@ func (w *watchdog) start() error {
 	}
 	w.cmd, w.in = cmd, in
 	return nil
+}
+
+// Hold keeps what ends the programs of a killed host ready until release is called, so that
+// it is not made anew for each of many short ones.
+func Hold(log *slog.Logger) (release func()) {
+	guard.hold(log)
+	return sync.OnceFunc(guard.release)
 }
