@@ -3,13 +3,12 @@ package process
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/internal/remote"
 	"github.com/plugstead/plugstead/manifest"
 )
 
@@ -65,19 +64,7 @@ func program(im load.Image) (string, error) {
 	if !ok {
 		return "", contract.Errorf(contract.FailedPrecondition, "plugin %s has no program for %s", im.Manifest.ID, here)
 	}
-	entry = filepath.FromSlash(entry)
-	if !filepath.IsAbs(im.Tree) || !filepath.IsLocal(entry) {
-		return "", contract.Errorf(contract.InvalidArgument, "plugin %s: program %q in folder %q: want a path below an absolute folder", im.Manifest.ID, entry, im.Tree)
-	}
-	path := filepath.Join(im.Tree, entry)
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", contract.Errorf(contract.FailedPrecondition, "plugin %s: program: %w", im.Manifest.ID, err)
-	}
-	if !info.Mode().IsRegular() || runtime.GOOS != "windows" && info.Mode()&0o111 == 0 {
-		return "", contract.Errorf(contract.FailedPrecondition, "plugin %s: %s is no executable file", im.Manifest.ID, path)
-	}
-	return path, nil
+	return remote.Executable(im, entry)
 }
 
 // Start starts the program, checks what it says of itself and opens the plugin. When

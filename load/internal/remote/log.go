@@ -103,6 +103,8 @@ type Lines struct {
 	Level  slog.Level
 	Stream string            // "stdout" or "stderr"
 	Each   func(line string) // also gets every line; may be nil
+	// Parse takes the level out of a line; nil: all have Level.
+	Parse func(line string) (slog.Level, string)
 	part   []byte
 }
 
@@ -130,8 +132,12 @@ func (l *Lines) Flush() {
 	if text == "" {
 		return
 	}
+	level := l.Level
+	if l.Parse != nil {
+		level, text = l.Parse(text)
+	}
 	if l.Each != nil {
 		l.Each(text)
 	}
-	l.Log.LogAttrs(context.Background(), l.Level, text, slog.String("stream", l.Stream))
+	l.Log.LogAttrs(context.Background(), level, text, slog.String("stream", l.Stream))
 }

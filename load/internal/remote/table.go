@@ -17,6 +17,9 @@ type Table struct {
 	streams bool           // the runtime carries them
 	methods map[string]method
 	hello   *frame.HelloMessage
+	// points are those that the manifest names, with their minor versions, where nobody
+	// said a hello: "/POINT.vMAJOR/".
+	points map[string]int
 }
 
 type method struct {
@@ -47,6 +50,27 @@ func NewTable(m *manifest.Manifest, hello []byte, streams bool) (*Table, error) 
 	return t, t.keeps(m)
 }
 
+// Declared is the table of a plugin that cannot be asked: it has all unary methods of the
+// points that m names, and speaks JSON.
+func Declared(m *manifest.Manifest) *Table {
+	t := &Table{id: m.ID, codec: contract.JSON, points: make(map[string]int, len(m.Provides))}
+	for _, p := range m.Provides {
+		t.points[fmt.Sprintf("/%s.v%d/", p.ID, p.Major)] = p.Minor
+	}
+	return t
+}
+
+// find returns what the plugin says of m.
+func (t *Table) find(m *contract.Method) (x method, ok bool) {
+	if t.points == nil {
+		x, ok = t.methods[m.Path()]
+		return x, ok
+	}
+	x.minor, ok = t.points[m.Path()[:strings.LastIndexByte(m.Path(), '/')+1]]
+	x.kind = m.Kind()
+	return x, ok && m.Since <= x.minor
+}
+
 // keeps reports a point that the manifest promises and the program does not have.
 func (t *Table) keeps(m *manifest.Manifest) error {
 	for _, p := range m.Provides {
@@ -75,13 +99,13 @@ func (t *Table) CodecOf(m *contract.Method) contract.Codec {
 
 // Offers reports whether m can be called.
 func (t *Table) Offers(m *contract.Method) bool {
-	x, ok := t.methods[m.Path()]
+	x, ok := t.find(m)
 	return ok && x.kind == m.Kind() && (t.streams || x.kind == contract.KindUnary)
 }
 
 // Check returns why m cannot be called: Unimplemented or FailedPrecondition.
 func (t *Table) Check(m *contract.Method) error {
-	x, ok := t.methods[m.Path()]
+	x, ok := t.find(m)
 	if !ok {
 		return contract.Errorf(contract.Unimplemented, "plugin %s does not implement %s", t.id, m.Path())
 	}
