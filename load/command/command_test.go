@@ -240,11 +240,18 @@ func TestStartErrors(t *testing.T) {
 		config string
 		want   contract.Code
 	}{
-		"no file":     {t.Context(), change(func(im *load.Image, _ *manifest.Manifest) { im.Tree = t.TempDir() }), "", contract.FailedPrecondition},
-		"relative":    {t.Context(), change(func(im *load.Image, _ *manifest.Manifest) { im.Tree = "." }), "", contract.InvalidArgument},
-		"escape":      {t.Context(), change(func(_ *load.Image, m *manifest.Manifest) { m.Runtimes.Command = &manifest.CommandRuntime{Script: "../x"} }), "", contract.InvalidArgument},
-		"a folder":    {t.Context(), change(func(im *load.Image, m *manifest.Manifest) { m.Runtimes.Command = &manifest.CommandRuntime{Script: filepath.Base(im.Tree)}; im.Tree = filepath.Dir(im.Tree) }), "", contract.FailedPrecondition},
-		"no platform": {t.Context(), change(func(_ *load.Image, m *manifest.Manifest) { m.Runtimes.Command = &manifest.CommandRuntime{Platforms: map[string]string{"plan9/mips": "x"}} }), "", contract.FailedPrecondition},
+		"no file":  {t.Context(), change(func(im *load.Image, _ *manifest.Manifest) { im.Tree = t.TempDir() }), "", contract.FailedPrecondition},
+		"relative": {t.Context(), change(func(im *load.Image, _ *manifest.Manifest) { im.Tree = "." }), "", contract.InvalidArgument},
+		"escape": {t.Context(), change(func(_ *load.Image, m *manifest.Manifest) {
+			m.Runtimes.Command = &manifest.CommandRuntime{Script: "../x"}
+		}), "", contract.InvalidArgument},
+		"a folder": {t.Context(), change(func(im *load.Image, m *manifest.Manifest) {
+			m.Runtimes.Command = &manifest.CommandRuntime{Script: filepath.Base(im.Tree)}
+			im.Tree = filepath.Dir(im.Tree)
+		}), "", contract.FailedPrecondition},
+		"no platform": {t.Context(), change(func(_ *load.Image, m *manifest.Manifest) {
+			m.Runtimes.Command = &manifest.CommandRuntime{Platforms: map[string]string{"plan9/mips": "x"}}
+		}), "", contract.FailedPrecondition},
 		"no command":  {t.Context(), change(func(_ *load.Image, m *manifest.Manifest) { m.Runtimes = manifest.Runtimes{} }), "", contract.FailedPrecondition},
 		"config":      {t.Context(), good, `{"a":`, contract.InvalidArgument},
 		"over before": {over, good, "", contract.Canceled},

@@ -105,7 +105,7 @@ type Lines struct {
 	Each   func(line string) // also gets every line; may be nil
 	// Parse takes the level out of a line; nil: all have Level.
 	Parse func(line string) (slog.Level, string)
-	part   []byte
+	part  []byte
 }
 
 // Write implements io.Writer. It never fails.
