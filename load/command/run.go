@@ -159,7 +159,7 @@ func (r *run) start(ctx context.Context, theirs [3]*os.File) error {
 		if r.prog, err = tree.New(cmd); err != nil {
 			return err
 		}
-		if err = r.prog.Start(r.log); !errors.Is(err, syscall.ETXTBSY) || wait > busyLast {
+		if err = r.prog.Start(r.log, nil); !errors.Is(err, syscall.ETXTBSY) || wait > busyLast {
 			return err
 		}
 		select {
