@@ -310,13 +310,13 @@ func TestNotStarted(t *testing.T) {
 		if err := errors.Join(os.Remove(script), os.WriteFile(script, []byte(content), mode)); err != nil {
 			t.Fatal(err)
 		}
-		if content == "#!/bin/sh\n" && os.Geteuid() == 0 && mode&0o111 != 0 {
-			continue
-		}
 		_, err := words.Call(t.Context(), in, text{})
 		if e := contract.AsError(err); e == nil || e.Code != contract.FailedPrecondition || e.Delivered() {
 			t.Errorf("%q: %#v", content, e)
 		}
+	}
+	if err := os.Chmod(script, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if err := in.Health(t.Context()); !errors.Is(err, contract.FailedPrecondition) {
 		t.Error(err)
