@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/command"
+	"github.com/plugstead/plugstead/load/files"
 	"github.com/plugstead/plugstead/load/inproc"
 	"github.com/plugstead/plugstead/load/process"
 	"github.com/plugstead/plugstead/load/wasm"
@@ -13,5 +15,5 @@ import (
 
 // defaultDrivers prefers the runtime that shields the host best.
 func defaultDrivers() []load.Driver {
-	return []load.Driver{inproc.Driver{}, wasm.Driver{}, process.Driver{Attach: os.Getenv("PLUGSTEAD_ATTACH")}}
+	return []load.Driver{inproc.Driver{}, wasm.Driver{}, process.Driver{Attach: os.Getenv("PLUGSTEAD_ATTACH")}, command.Driver{}, files.Driver{}}
 }

@@ -2,6 +2,7 @@ package plugstead_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/plugstead/plugstead"
@@ -32,7 +33,7 @@ func TestDefaultDrivers(t *testing.T) {
 		}
 		seen[n] = true
 	}
-	if len(names) == 0 || names[0] != manifest.RuntimeInproc || !seen[manifest.RuntimeWasm] || !seen[manifest.RuntimeProcess] {
-		t.Errorf("got %q", names)
+	if want := append([]string{manifest.RuntimeInproc}, manifest.PackageRuntimes()...); !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
 	}
 }

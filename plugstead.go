@@ -136,7 +136,8 @@ const (
 )
 
 // Open opens a host with all drivers that are linked by default: plugins in this
-// process, in processes of their own, and in WebAssembly. It touches no network.
+// process, in WebAssembly, in processes of their own, as commands, and as files alone. It
+// touches no network.
 func Open(ctx context.Context, o Options) (*Host, error) {
 	return OpenWith(ctx, defaultDrivers(), o)
 }

@@ -1,5 +1,5 @@
-// Package runtimetest runs plugins in tests the way a host runs them: as processes and as
-// WebAssembly. It gives the implementations that a suite of package sdk/sdktest runs over.
+// Package runtimetest runs plugins in tests the way a host runs them: as processes, as
+// WebAssembly, as commands and as files. It gives the implementations that a suite of package sdk/sdktest runs over.
 //
 //	func TestSuite(t *testing.T) {
 //		greetertest.Suite.Run(t, append(runtimetest.Build(t, "acme/hello", "./plugin"), sdktest.Linked("acme/hello"))...)
@@ -18,6 +18,8 @@ import (
 
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/command"
+	"github.com/plugstead/plugstead/load/files"
 	"github.com/plugstead/plugstead/load/process"
 	"github.com/plugstead/plugstead/load/wasm"
 	"github.com/plugstead/plugstead/manifest"
@@ -53,7 +55,7 @@ func goBuild(t testing.TB, env []string, args ...string) {
 }
 
 // Folder returns the plugin whose plugin.yaml is in dir, which has been built, in each
-// runtime that it names and that can be had here. Whatever is wrong ends the test, also if
+// runtime that it names and that can be had here. What starts as files is a load.Files. Whatever is wrong ends the test, also if
 // there is none.
 func Folder(t testing.TB, dir string) []sdktest.Implementation {
 	t.Helper()
@@ -83,7 +85,13 @@ func implementations(tree, cache string, m *manifest.Manifest) []sdktest.Impleme
 	for _, d := range []struct {
 		load.Driver
 		manifest.Platform
-	}{{process.Driver{}, here}, {wasm.Driver{}, manifest.WasmPlatform}} {
+	}{
+		{process.Driver{}, here},
+		{wasm.Driver{}, manifest.WasmPlatform},
+		{command.Driver{}, here},
+		{command.Driver{}, manifest.AnyPlatform},
+		{files.Driver{}, manifest.AnyPlatform},
+	} {
 		if _, ok := m.Runtimes.Entry(d.Runtime(), d.Platform); ok {
 			out = append(out, of(d.Driver, load.Image{Manifest: m, Runtime: d.Runtime(), Tree: tree, Cache: cache}))
 		}

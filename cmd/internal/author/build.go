@@ -76,6 +76,9 @@ func (f *Folder) mainPackage(ctx context.Context) (string, error) {
 
 func goSteps(pkg string, list []Target, debug bool) (out []Step) {
 	for _, t := range list {
+		if t.Platform == manifest.AnyPlatform {
+			continue // a script, or files
+		}
 		words := []string{"go", "build", "-trimpath", "-ldflags=-s -w"}
 		if debug {
 			words = []string{"go", "build", "-gcflags=all=-N -l"}

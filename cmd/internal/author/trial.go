@@ -16,13 +16,18 @@ import (
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/command"
+	"github.com/plugstead/plugstead/load/files"
 	"github.com/plugstead/plugstead/load/process"
 	"github.com/plugstead/plugstead/load/wasm"
 	"github.com/plugstead/plugstead/manifest"
 )
 
 // drivers of the runtimes that packages can have.
-var drivers = map[string]load.Driver{manifest.RuntimeProcess: process.Driver{}, manifest.RuntimeWasm: wasm.Driver{}}
+var drivers = map[string]load.Driver{
+	manifest.RuntimeProcess: process.Driver{}, manifest.RuntimeWasm: wasm.Driver{},
+	manifest.RuntimeCommand: command.Driver{}, manifest.RuntimeFiles: files.Driver{},
+}
 
 // stopTime is how long a plugin may take to stop.
 const stopTime = 10 * time.Second

@@ -15,6 +15,8 @@ import (
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/internal/wireconfig"
 	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/command"
+	"github.com/plugstead/plugstead/load/files"
 	"github.com/plugstead/plugstead/load/process"
 	"github.com/plugstead/plugstead/load/wasm"
 	"github.com/plugstead/plugstead/manifest"
@@ -122,7 +124,7 @@ func (f *devFlags) drivers(c *cobra.Command, m *manifest.Manifest) ([]load.Drive
 	if f.runtime == "" && f.debug && slices.Contains(m.Runtimes.Names(), manifest.RuntimeProcess) {
 		f.runtime = manifest.RuntimeProcess
 	}
-	all := []load.Driver{wasm.Driver{}, process.Driver{}}
+	all := []load.Driver{wasm.Driver{}, process.Driver{}, command.Driver{}, files.Driver{}}
 	if f.runtime == "" {
 		return all, nil
 	}
