@@ -186,6 +186,8 @@ func (t *trial) unknownKey(ctx context.Context) error {
 	switch {
 	case t.Manifest.Config == "":
 		return skip("it has no configuration")
+	case t.im.Runtime == manifest.RuntimeCommand || t.im.Runtime == manifest.RuntimeFiles:
+		return skip("nothing of it runs when it starts")
 	case t.schema.Additional != false:
 		return skip("its schema allows other keys: additionalProperties is not false")
 	}
