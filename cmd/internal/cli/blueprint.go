@@ -29,7 +29,7 @@ type blueprint struct {
 	ID        manifest.ID
 	Name      string // without namespace
 	Dir       string
-	Template  string // wasm, process or node
+	Template  string // wasm, process, node, command or files
 	Summary   string
 	Module    string
 	Import    string // of the package of the extension point; empty: an own one
@@ -38,6 +38,9 @@ type blueprint struct {
 
 	Point *author.PointPackage // what is in Import
 }
+
+// isGo reports whether the plugin is written in Go.
+func (b *blueprint) isGo() bool { return b.Template == "wasm" || b.Template == "process" }
 
 // Package returns a name for the Go package.
 func (b *blueprint) Package() string {
@@ -91,8 +94,8 @@ func (b *blueprint) write(ctx context.Context) (files []string, err error) {
 			err = errors.Join(err, b.remove(was))
 		}
 	}()
-	if b.Template == "node" {
-		return b.list(b.fill("template/node"))
+	if !b.isGo() {
+		return b.list(b.fill("template/" + b.Template))
 	}
 	if err := b.module(ctx); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,9 +40,10 @@ func newCommand() *cobra.Command {
 		Long: `Make the folder of a new plugin, which builds, passes its tests and can be published as it
 stands. At most three questions are asked: for what no flag says; with --yes none.
 
-The templates are wasm and process, in Go, and node, in JavaScript. Without --point the plugin
-brings a small extension point of its own; with it, it implements every required method of the
-points in that Go package.
+The templates are wasm and process, in Go, node, in JavaScript, command, a shell script that runs
+once for each call, and files, which an application reads. Without --point the plugin brings a
+small extension point of its own; with it, it implements every required method of the points in
+that Go package.
 
 Effect: writes DIR, and runs the go command there for wasm and process.`,
 		Args: cmdline.Args(cobra.MaximumNArgs(1)),
@@ -65,7 +67,7 @@ Effect: writes DIR, and runs the go command there for wasm and process.`,
 	}
 	cmdline.Examples(c, "--yes hello", "hello --id acme/hello --template process --point acme.dev/greeter")
 	c.Flags().StringVar(&f.id, "id", "", "name of the plugin as NAMESPACE/NAME")
-	c.Flags().StringVar(&f.template, "template", "", "what it is made of: wasm, process or node")
+	c.Flags().StringVar(&f.template, "template", "", "what it is made of: wasm, process, node, command or files")
 	c.Flags().StringVar(&f.point, "point", "", "import path of the Go package with the extension point")
 	c.Flags().StringVar(&f.module, "module", "", "module path of a plugin in Go (default example.org/NAMESPACE/NAME)")
 	c.Flags().StringArrayVar(&f.platforms, "platform", nil, "platform of a process as OS/ARCH; may be repeated (default: this one; for node all but Windows)")
@@ -100,11 +102,11 @@ func (f *newFlags) blueprint(c *cobra.Command, args []string) (*blueprint, error
 	if b.Module == "" {
 		b.Module = "example.org/" + string(id)
 	}
-	b.Template = q.ask(f.template, "wasm, process (both in Go) or node", "wasm")
-	if b.Template != "wasm" && b.Template != "process" && b.Template != "node" {
-		return nil, firstOf(q.err, usage(c, "--template %q: want wasm, process or node", b.Template))
+	b.Template = q.ask(f.template, "wasm, process (both in Go), node, command or files", "wasm")
+	if !slices.Contains([]string{"wasm", "process", "node", "command", "files"}, b.Template) {
+		return nil, firstOf(q.err, usage(c, "--template %q: want wasm, process, node, command or files", b.Template))
 	}
-	if b.Template == "node" {
+	if !b.isGo() {
 		if f.point != "" || f.module != "" || len(f.replace) > 0 {
 			return nil, usage(c, "--point, --module and --replace are for plugins in Go")
 		}
@@ -145,8 +147,8 @@ var nodePlatforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darw
 func (f *newFlags) entries(c *cobra.Command, b *blueprint) ([]platformEntry, error) {
 	list := f.platforms
 	switch {
-	case b.Template == "wasm" && len(list) > 0:
-		return nil, usage(c, "--platform is for processes: a module runs everywhere")
+	case b.Template != "process" && b.Template != "node" && len(list) > 0:
+		return nil, usage(c, "--platform is for processes: modules, scripts and files are for every platform")
 	case len(list) > 0:
 	case b.Template == "node":
 		list = nodePlatforms
