@@ -51,6 +51,8 @@ func Built(ctx context.Context, root *os.Root, m *manifest.Manifest) (b *manifes
 		return nil, "", ctx.Err()
 	case err != nil:
 		return nil, fmt.Sprintf("the built plugin did not say what it implements: %v", err), nil
+	case b == nil && m.Runtimes.Process == nil && m.Runtimes.Wasm == nil:
+		return nil, "", nil // a command is not asked, and files cannot be
 	case b == nil:
 		return nil, "no program for this machine: what the plugin implements is not recorded", nil
 	}

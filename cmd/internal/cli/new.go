@@ -106,6 +106,9 @@ func (f *newFlags) blueprint(c *cobra.Command, args []string) (*blueprint, error
 	if !slices.Contains([]string{"wasm", "process", "node", "command", "files"}, b.Template) {
 		return nil, firstOf(q.err, usage(c, "--template %q: want wasm, process, node, command or files", b.Template))
 	}
+	if b.Template == "files" {
+		b.Summary = "A page to be filled in"
+	}
 	if !b.isGo() {
 		if f.point != "" || f.module != "" || len(f.replace) > 0 {
 			return nil, usage(c, "--point, --module and --replace are for plugins in Go")
