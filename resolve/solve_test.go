@@ -285,6 +285,29 @@ func TestRuntimePreference(t *testing.T) {
 	}
 }
 
+// TestForAllPlatforms: what is made for no platform is taken on each, by hosts that know the
+// runtime.
+func TestForAllPlatforms(t *testing.T) {
+	u := parse(t, "a/a 1.0.0")
+	u["a/a"].Releases[0].Packages = []index.Package{{Runtime: manifest.RuntimeFiles, Platform: manifest.AnyPlatform}}
+	for _, c := range []struct {
+		runtimes []string
+		on       []manifest.Platform
+		ok       bool
+	}{
+		{[]string{"files"}, nil, true},
+		{[]string{"wasm", "files"}, []manifest.Platform{{OS: "windows", Arch: "arm64"}, {OS: "plan9", Arch: "mips"}}, true},
+		{[]string{"wasm", "process"}, nil, false},
+	} {
+		p := problem(t, "a/a")
+		p.Host.Runtimes, p.Platforms = c.runtimes, c.on
+		s, err := resolve.Solve(t.Context(), u, p)
+		if (err == nil) != c.ok || c.ok && s.Choices[0].Package.Platform != manifest.AnyPlatform {
+			t.Errorf("%v: %v, %v", c, s, err)
+		}
+	}
+}
+
 func TestInitCycle(t *testing.T) {
 	u := parse(t, "a/a 1.0.0 +b/b +d/d\nb/b 1.0.0 +c/c\nc/c 1.0.0 +a/a\nd/d 1.0.0 +a/a")
 	_, err := resolve.Solve(t.Context(), u, problem(t, "a/a"))

@@ -35,6 +35,13 @@ func program(platforms string, files map[string]string) map[string]string {
 	return out
 }
 
+// runs returns the files with another runtime and one more file.
+func runs(runtime, name, content string) map[string]string {
+	out := edit("wasm: { module: m.wasm }", runtime)
+	out[name] = content
+	return out
+}
+
 func elf(machine, data byte) string {
 	return "\x7fELF\x02" + string([]byte{data}) + strings.Repeat("\x00", 12) + string([]byte{machine}) + "\x00" + strings.Repeat("\x00", 40)
 }
@@ -107,6 +114,13 @@ var cases = map[string]struct {
 	"big endian":          {program("linux/s390x: x, linux/amd64: y", map[string]string{"x": strings.Replace(elf(0, 2), "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", strings.Repeat("\x00", 13)+"\x16", 1), "y": elf(62, 1)}), nil},
 	"text as a program":   {program("linux/amd64: x, linux/arm64: y", map[string]string{"x": "hello", "y": elf(183, 1)}), []string{"L015 x for linux/amd64: it is no program"}},
 	"text as a module":    {with("m.wasm", "hello"), []string{"L015 m.wasm for wasip1/wasm: it is no WebAssembly module"}},
+	"script for all":      {runs("command: { script: x }", "x", script), nil},
+	"text as a script":    {runs("command: { script: x }", "x", "echo"), []string{"L015 x for any/any: it is no script"}},
+	"program for all":     {runs("command: { script: x }", "x", elf(62, 1)), []string{"L015 x for any/any: it is no script"}},
+	"one command":         {runs("command: { platforms: { linux/amd64: x } }", "x", elf(62, 1)), []string{"L012 runs on linux/amd64 only"}},
+	"command for another": {runs("command: { platforms: { linux/amd64: x, linux/arm64: x } }", "x", elf(62, 1)), []string{"L015 x for linux/arm64: it is a program for amd64"}},
+	"files":               {runs("files: { folder: theme }", "theme/x", "anything"), nil},
+	"secret in files":     {runs("files: { folder: theme }", "theme/.env", ""), []string{"L014 theme/.env is"}},
 	"key":                 {with("assets/k.pem", "\n-----BEGIN PRIVATE KEY-----\nMII"), []string{"L014 assets/k.pem holds a private key"}},
 	"words of a key":      {with("assets/doc.txt", "A key begins with -----BEGIN PRIVATE KEY-----"), nil},
 	"file of secrets":     {with("assets/.npmrc", ""), []string{"L014 assets/.npmrc is"}},

@@ -133,6 +133,22 @@ func TestSelectPlatformLeavesOutPackages(t *testing.T) {
 	}
 }
 
+// TestSelectPlatformKeepsWhatIsForAll: scripts and files are for every platform.
+func TestSelectPlatformKeepsWhatIsForAll(t *testing.T) {
+	s := registrytest.New(t)
+	publish(t, s, plugintest.PackFolder(t, plugintest.Folder(t, map[string]string{
+		"plugin.yaml": "id: acme/bundle\nversion: 1.0.0\nruntimes: { command: { script: a.sh }, files: { folder: f }, process: { platforms: { linux/amd64: l } } }\n",
+		"a.sh":        "#!/bin/sh", "f/x": "x", "l": "linux",
+	})))
+	set, err := mirror.Select(t.Context(), s.Client(), mirror.Selection{Wishes: mirrortest.Wishes(t, "acme/bundle"), Platforms: []manifest.Platform{{OS: "darwin", Arch: "arm64"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := set.Items[0].Releases[0].Packages; len(p) != 2 || p[0].Platform != manifest.AnyPlatform || p[1].Platform != manifest.AnyPlatform {
+		t.Errorf("packages %v", p)
+	}
+}
+
 func TestSelectRefuses(t *testing.T) {
 	s := acme(t)
 	for _, c := range []struct {

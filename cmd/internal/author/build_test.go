@@ -30,13 +30,14 @@ func folderOf(t *testing.T, files map[string]string) *Folder {
 }
 
 const (
-	here    = runtime.GOOS + "/" + runtime.GOARCH
-	wasmRun = "id: a/b\nversion: 1.0.0\nruntimes: { wasm: { module: b.wasm } }\n"
-	bothRun = "id: a/b\nversion: 1.0.0\nruntimes: { wasm: { module: b.wasm }, process: { platforms: { plan9/mips: bin/p9, " + here + ": bin/b } } }\n"
-	farRun  = "id: a/b\nversion: 1.0.0\nruntimes: { process: { platforms: { plan9/mips: bin/p9 } } }\n"
-	module  = "module x.dev/b\n\ngo 1.26.0\n"
-	program = "package main\n\nfunc main() {}\n"
-	library = "package b\n"
+	here      = runtime.GOOS + "/" + runtime.GOARCH
+	wasmRun   = "id: a/b\nversion: 1.0.0\nruntimes: { wasm: { module: b.wasm } }\n"
+	bothRun   = "id: a/b\nversion: 1.0.0\nruntimes: { wasm: { module: b.wasm }, process: { platforms: { plan9/mips: bin/p9, " + here + ": bin/b } } }\n"
+	farRun    = "id: a/b\nversion: 1.0.0\nruntimes: { process: { platforms: { plan9/mips: bin/p9 } } }\n"
+	scriptRun = "id: a/b\nversion: 1.0.0\nruntimes: { command: { script: b.sh }, files: { folder: theme } }\n"
+	module    = "module x.dev/b\n\ngo 1.26.0\n"
+	program   = "package main\n\nfunc main() {}\n"
+	library   = "package b\n"
 )
 
 func TestPlan(t *testing.T) {
@@ -49,6 +50,9 @@ func TestPlan(t *testing.T) {
 		"by itself":           {files: map[string]string{"plugin.yaml": wasmRun, "b.wasm": "x"}},
 		"not there":           {files: map[string]string{"plugin.yaml": wasmRun}, want: []string{"b.wasm is not there"}, code: "E0106"},
 		"command":             {files: map[string]string{"plugin.yaml": wasmRun + "build: make b.wasm\n", "go.mod": module, "main.go": program}, want: []string{"make b.wasm"}},
+		"script, files":       {files: map[string]string{"plugin.yaml": scriptRun, "b.sh": "x", "theme/x": "x"}},
+		"script in a module":  {files: map[string]string{"plugin.yaml": scriptRun, "b.sh": "x", "theme/x": "x", "go.mod": module, "main.go": program}},
+		"no folder":           {files: map[string]string{"plugin.yaml": scriptRun, "b.sh": "x", "theme": "x"}, want: []string{"theme is not there"}, code: "E0106"},
 		"nothing here":        {files: map[string]string{"plugin.yaml": farRun, "bin/p9": "x"}, want: []string{"has nothing that runs here"}, code: "E0106"},
 		"elsewhere":           {files: map[string]string{"plugin.yaml": farRun, "bin/p9": "x"}, o: BuildOptions{All: true}},
 		"library":             {files: map[string]string{"plugin.yaml": wasmRun, "go.mod": module, "b.go": library}, want: []string{"b.wasm is not there"}, code: "E0106"},
@@ -100,6 +104,14 @@ func TestOnly(t *testing.T) {
 		t.Error("the manifest of the folder was changed")
 	}
 	if m := f.Only(f.Targets(true)); len(m.Runtimes.Platforms()) != 3 {
+		t.Errorf("%+v", m.Runtimes)
+	}
+	f = folderOf(t, map[string]string{"plugin.yaml": scriptRun})
+	if m := f.Only(f.Targets(false)); m.Runtimes.Command.Script != "b.sh" || m.Runtimes.Files.Folder != "theme" || m.Runtimes.Process != nil {
+		t.Errorf("%+v", m.Runtimes)
+	}
+	f = folderOf(t, map[string]string{"plugin.yaml": strings.Replace(bothRun, "process", "command", 1)})
+	if m := f.Only(f.Targets(true)); len(m.Runtimes.Command.Platforms) != 2 || m.Runtimes.Command.Platforms[here] != "bin/b" {
 		t.Errorf("%+v", m.Runtimes)
 	}
 }
