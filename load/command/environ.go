@@ -59,16 +59,18 @@ func ofCall(ctx context.Context, config string) []string {
 		out = append(out, "PLUGSTEAD_DEADLINE="+strconv.FormatInt(t.UnixMilli(), 10))
 	}
 	trace := contract.TraceOf(ctx)
-	out = appendText(out, "TRACEPARENT", trace.Parent, contract.MaxTraceParent)
-	return appendText(out, "TRACESTATE", trace.State, contract.MaxTraceState)
+	if !fits(trace.Parent, contract.MaxTraceParent) {
+		return out // without it the state means nothing
+	}
+	if out = append(out, "TRACEPARENT="+trace.Parent); fits(trace.State, contract.MaxTraceState) {
+		out = append(out, "TRACESTATE="+trace.State)
+	}
+	return out
 }
 
-// appendText leaves out what is empty or too long, and what no variable can hold.
-func appendText(out []string, name, value string, limit int) []string {
-	if value == "" || len(value) > limit || strings.ContainsRune(value, 0) {
-		return out
-	}
-	return append(out, name+"="+value)
+// fits reports whether a text is one that a variable can hold.
+func fits(s string, limit int) bool {
+	return s != "" && len(s) <= limit && !strings.ContainsRune(s, 0)
 }
 
 // arguments returns what follows the name of the program, for the method at path, which is

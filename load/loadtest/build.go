@@ -16,7 +16,10 @@ import (
 	"github.com/plugstead/plugstead/version"
 )
 
-const programPackage = "github.com/plugstead/plugstead/load/loadtest/testplugin/plugin"
+const (
+	programPackage = "github.com/plugstead/plugstead/load/loadtest/testplugin/plugin"
+	commandPackage = "github.com/plugstead/plugstead/load/loadtest/testplugin/command"
+)
 
 // built is a folder with the test plugin as a program and as a module, made on demand
 // and once for each test binary.
@@ -64,6 +67,7 @@ func describe(id manifest.ID) *manifest.Manifest {
 		Runtimes: manifest.Runtimes{
 			Process: &manifest.ProcessRuntime{Platforms: map[string]string{here.String(): "plugin.exe"}},
 			Wasm:    &manifest.WasmRuntime{Module: "plugin.wasm"},
+			Command: &manifest.CommandRuntime{Platforms: map[string]string{here.String(): "command.exe"}},
 		},
 	}
 	m.Provides = []manifest.PointRef{{ID: "plugstead.test/peer", Major: 1}, {ID: "plugstead.test/peer", Major: 2}}
@@ -96,6 +100,8 @@ func goBuild(runtimeName, tree string) error {
 	switch runtimeName {
 	case manifest.RuntimeProcess:
 		cmd = exec.Command("go", "build", "-o", filepath.Join(tree, "plugin.exe"), programPackage)
+	case manifest.RuntimeCommand:
+		cmd = exec.Command("go", "build", "-o", filepath.Join(tree, "command.exe"), commandPackage)
 	case manifest.RuntimeWasm:
 		cmd = exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", filepath.Join(tree, "plugin.wasm"), programPackage)
 		cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")

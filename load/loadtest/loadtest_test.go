@@ -5,6 +5,7 @@ import (
 
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/load/command"
 	"github.com/plugstead/plugstead/load/inproc"
 	"github.com/plugstead/plugstead/load/loadtest"
 	"github.com/plugstead/plugstead/load/loadtest/testplugin"
@@ -31,6 +32,12 @@ func TestInproc(t *testing.T)  { loadtest.Run(t, targets["inproc"]) }
 func TestCopies(t *testing.T)  { loadtest.Run(t, targets["copies"]) }
 func TestProcess(t *testing.T) { loadtest.Run(t, targets["process"]) }
 func TestWasm(t *testing.T)    { loadtest.Run(t, targets["wasm"]) }
+
+// TestCommand runs what a plugin can do that runs once for each call, and cannot call.
+func TestCommand(t *testing.T) {
+	x := loadtest.Target{Driver: command.Driver{}, Image: image(manifest.RuntimeCommand), Apart: true, Folder: true}
+	loadtest.Run(t, x, "Prepare", "Messages", "BigMessages", "Concurrent", "Majors", "Errors", "Panics", "Deadline", "DefaultTimeout", "Close")
+}
 
 // TestWasmTwoInstances runs what a second instance could change.
 func TestWasmTwoInstances(t *testing.T) {
