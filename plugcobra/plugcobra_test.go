@@ -141,7 +141,7 @@ func TestErrors(t *testing.T) {
 
 		"plugin search --limit 0":                   {"--limit 0: want", 2},
 		"plugin search --limit 201":                 {"--limit 201: want", 2},
-		"plugin search --runtime cobol":             {`--runtime "cobol": want wasm or process`, 2},
+		"plugin search --runtime cobol":             {`--runtime "cobol": want one of wasm, process, command, files`, 2},
 		"plugin search " + strings.Repeat("x", 201): {"at most 200 bytes", 2},
 		"plugin search a\xff":                       {"of text", 2},
 		"plugin install acme/a --wait -1s":          {"--wait -1s: want", 2},
