@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/plugstead/plugstead"
@@ -120,6 +122,20 @@ func TestBundles(t *testing.T) {
 		}
 	}
 
+	var stop atomic.Bool
+	var callers sync.WaitGroup
+	for range 4 { // no call is lost while versions change
+		callers.Go(func() {
+			for p := h.Plugin("acme/shell"); !stop.Load(); {
+				if _, err := hail.Call(ctx, p, map[string]string{"name": "Ada"}); err != nil {
+					t.Error(err)
+				}
+				if _, err := fs.ReadFile(h.Plugin("acme/dark").Files(), "page.html"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
 	publishExample(t, s, "command", "acme/shell", "version: 1.0.0", "version: 1.1.0", `"%s, %s"`, `"%s, dear %s"`)
 	publishExample(t, s, "theme", "acme/dark", "version: 1.0.0", "version: 1.1.0", "#111", "#000")
 	if err := h.Update(ctx); err != nil {
@@ -134,6 +150,8 @@ func TestBundles(t *testing.T) {
 	if a, b := hello(), page(); a != "good day, Ada" || !strings.Contains(b, "background: #111") {
 		t.Errorf("after the rollback: %s\n%s", a, b)
 	}
+	stop.Store(true)
+	callers.Wait()
 	g, err := h.Installed()
 	if err != nil {
 		t.Fatal(err)

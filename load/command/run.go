@@ -172,7 +172,7 @@ func (r *run) start(ctx context.Context, theirs [3]*os.File) error {
 
 // drain copies f to w until its end, or until a while after its deadline.
 func drain(w io.Writer, f *os.File) error {
-	buf := make([]byte, 32<<10)
+	buf := make([]byte, 8<<10)
 	_, err := io.CopyBuffer(w, struct{ io.Reader }{f}, buf)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		_ = f.SetReadDeadline(time.Now().Add(lastLook))
