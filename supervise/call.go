@@ -55,10 +55,21 @@ func (p *Plugin) try(ctx context.Context, m *contract.Method, f func(*running) e
 		if err == nil || tries == maxTries || !again(m, err) {
 			return err
 		}
-		if !p.next(ctx, r) {
+		if !r.lives(ctx) && !p.next(ctx, r) {
 			return late(ctx, err)
 		}
 		p.count.retried.Add(1)
+	}
+}
+
+// lives reports whether r is well although a call failed as if it had gone, as of a runtime
+// that puts another instance in its place by itself.
+func (r *running) lives(ctx context.Context) bool {
+	select {
+	case <-r.in.Done():
+		return false
+	default:
+		return r.in.Health(ctx) == nil
 	}
 }
 

@@ -132,6 +132,38 @@ func TestCallsAreRepeated(t *testing.T) {
 	}
 }
 
+// TestCallsAreRepeatedThere: an instance that lives on after a call was cut off, because its
+// runtime replaces what trapped, gets the call again at once.
+func TestCallsAreRepeatedThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		d := &scripted{make: func(load.Image) (*actor, error) {
+			return &actor{invoke: func(context.Context) error {
+				if calls++; calls%4 != 0 {
+					return contract.Errorf(contract.Unavailable, "trapped").Because(contract.ReasonCrashed)
+				}
+				return nil
+			}}, nil
+		}}
+		s := scriptedSet(d, supervise.Policy{Heartbeat: -1})
+		p, err := s.Put(t.Context(), image("a/a", "1.0.0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		if _, err := echoTwice.Call(t.Context(), p, "x"); !errors.Is(err, contract.Unavailable) || calls != 3 {
+			t.Errorf("after three tries: %v, %d calls", err, calls)
+		}
+		if out, err := echoTwice.Call(t.Context(), p, "x"); err != nil || out != "1.0.0" || calls != 4 {
+			t.Errorf("%q, %v, %d calls", out, err, calls)
+		}
+		if time.Since(begin) != 0 || len(d.started) != 1 {
+			t.Errorf("%v, %q", time.Since(begin), d.started)
+		}
+		s.Close()
+	})
+}
+
 var echoTwice = contract.Unary[string, string](point, "EchoTwice", contract.MethodOptions{Idempotent: true, Optional: true})
 
 // TestRepetitionEnds when nothing is to come, and with the context of the call.

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/plugstead/plugstead/internal/frame"
@@ -51,9 +53,31 @@ func (e ends) close() {
 	}
 }
 
-// launch starts the program. All that it does after that is on its own goroutines,
+// How long a program that is still open for writing in another process is tried again, in
+// doubling steps. Every process that is started has, for a moment, what its parent had open.
+const (
+	busyFirst = time.Millisecond
+	busyLast  = 256 * time.Millisecond
+)
+
+// launch is launchOnce, again if the program is busy.
+func launch(ctx context.Context, path string, im load.Image, s load.Spec, box *sandbox, env ...string) (*child, error) {
+	for wait := busyFirst; ; wait *= 2 {
+		c, err := launchOnce(path, im, s, box, env...)
+		if !errors.Is(err, syscall.ETXTBSY) || wait > busyLast {
+			return c, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// launchOnce starts the program. All that it does after that is on its own goroutines,
 // which end when the program does.
-func launch(path string, im load.Image, s load.Spec, box *sandbox, env ...string) (*child, error) {
+func launchOnce(path string, im load.Image, s load.Spec, box *sandbox, env ...string) (*child, error) {
 	var host, theirs ends
 	var errs [3]error
 	host.wire, theirs.wire, errs[0] = connect()

@@ -27,7 +27,7 @@ func (d Driver) Describe(ctx context.Context, im load.Image) (*manifest.Built, e
 	if err != nil {
 		return nil, err
 	}
-	p, err := launch(path, im, load.Spec{}, box, remote.Describing)
+	p, err := launch(ctx, path, im, load.Spec{}, box, remote.Describing)
 	if err != nil {
 		return nil, contract.Errorf(contract.FailedPrecondition, "describe %s: %w", im.Manifest.ID, err)
 	}

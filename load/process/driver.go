@@ -91,7 +91,7 @@ func (d Driver) Start(ctx context.Context, im load.Image, s load.Spec) (load.Ins
 	if err != nil {
 		return nil, err
 	}
-	p, err := launch(path, im, s, box)
+	p, err := launch(ctx, path, im, s, box)
 	if err != nil {
 		return nil, contract.Errorf(contract.FailedPrecondition, "start %s: %w", im.Manifest.ID, err)
 	}

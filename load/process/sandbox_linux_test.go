@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/load"
@@ -338,4 +339,25 @@ func TestSandboxRules(t *testing.T) {
 	if r := (Driver{}).rules(load.Image{}, s); !r.Net || len(r.Ports) != 0 || len(r.Write) != 2 {
 		t.Errorf("%+v", r)
 	}
+}
+
+// TestBusyProgram: a program that somebody still writes, or that a process inherited which
+// is just being started, is tried again.
+func TestBusyProgram(t *testing.T) {
+	im := package_(t)
+	f, err := os.OpenFile(filepath.Join(im.Tree, "good"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := (Driver{}).Start(over, im, specOf(nil)); !errors.Is(err, syscall.ETXTBSY) && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("busy all the time: %v", err)
+	}
+	time.AfterFunc(30*time.Millisecond, func() { f.Close() })
+	in, err := Driver{}.Start(t.Context(), im, specOf(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
 }
