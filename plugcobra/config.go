@@ -39,7 +39,7 @@ func (u user) config() *cobra.Command {
 		Long: "Show or change the configuration of an installed plugin. KEY is one key, or several with dots between. VALUE is JSON, or a text. " +
 			"VALUE @env:NAME or @file:/PATH is a reference to a secret, which is read when the plugin starts and is not stored. " +
 			"A configuration that does not fit the schema of the plugin changes nothing. It is part of the installed set: a rollback brings back what was before. " +
-			"A running application that runs this command applies it at once, others when they start the next time.\n\nEffect: set and edit change the installed set.",
+			"A running application that runs this command applies it at once, others when they start the next time.\n\nEffect: changes the installed set. Without set and edit: read-only.",
 		Args: cmdline.Args(cobra.MinimumNArgs(1)),
 		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
 			r, text, err := installedConfig(c, h, args[0])

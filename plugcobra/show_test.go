@@ -352,7 +352,7 @@ func TestOpener(t *testing.T) {
 func TestEveryVerbSaysItsEffect(t *testing.T) {
 	changes := map[string]bool{
 		"install": true, "uninstall": true, "update": true, "rollback": true, "apply": true, "sync": true, "pin": true, "unpin": true,
-		"enable": true, "disable": true,
+		"enable": true, "disable": true, "config": true,
 	}
 	seen := 0
 	for _, c := range plugcobra.Commands(nil) {
@@ -369,7 +369,7 @@ func TestEveryVerbSaysItsEffect(t *testing.T) {
 			t.Errorf("%s: %q", c.Name(), c.Long)
 		}
 	}
-	if seen != 23 {
+	if seen != 24 {
 		t.Errorf("%d verbs", seen)
 	}
 }

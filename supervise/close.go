@@ -33,7 +33,7 @@ func (s *Set) Close() error {
 			errs = append(errs, fmt.Errorf("stop %s: %w", order[i].p.id, err))
 		}
 		return nil
-	})
+	}, func() {})
 	s.watches.Wait()
 	return errors.Join(errs...)
 }

@@ -11,8 +11,8 @@ const atOnce = 8
 
 // inOrder runs f for 0 to n-1, several at once. f(i) begins when f has returned for all
 // that after(i) names, which are smaller than i. After an error no further f begins. It
-// returns the error that came first: those of others may follow from it.
-func inOrder(n int, after func(i int) []int, f func(i int) error) error {
+// calls failed once and returns the error that came first: those of others may follow from it.
+func inOrder(n int, after func(i int) []int, f func(i int) error, failed func()) error {
 	ended := make([]chan struct{}, n)
 	for i := range ended {
 		ended[i] = make(chan struct{})
@@ -38,6 +38,7 @@ func inOrder(n int, after func(i int) []int, f func(i int) error) error {
 				once.Do(func() {
 					first = err
 					close(stop)
+					failed()
 				})
 			}
 		})

@@ -53,12 +53,8 @@ func (s *Set) startAll(ctx context.Context, images []load.Image) (*change, error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	err := inOrder(len(images), func(i int) []int { return requiredBefore(images, i) }, func(i int) error {
-		err := s.startOne(ctx, c, images[i])
-		if err != nil {
-			cancel()
-		}
-		return err
-	})
+		return s.startOne(ctx, c, images[i])
+	}, cancel)
 	if err == nil {
 		return c, nil
 	}

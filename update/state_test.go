@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 type journal struct {
 	*world
 	set   *supervise.Set
+	mu    sync.Mutex        // guards notes and order
 	notes map[string]string // what each start found, by "id version"
 	order []string
 	fail  string // "id version" that does not start
@@ -47,16 +49,18 @@ func newJournal(t *testing.T) *journal {
 			if err != nil && !errors.Is(err, os.ErrNotExist) {
 				t.Error(err)
 			}
-			d.notes[name] = string(b)
-			d.order = append(d.order, "start "+name)
+			d.note(func() {
+				d.notes[name] = string(b)
+				d.order = append(d.order, "start "+name)
+			})
 			if err := os.WriteFile(path, append(b, im.Manifest.Version.String()+" "...), 0o600); err != nil {
 				t.Error(err)
 			}
 		},
 		image: func(im load.Image, i *fakeInstance) {
 			name := string(im.Manifest.ID) + " " + im.Manifest.Version.String()
-			i.quiesced = func() { d.order = append(d.order, "quiesce "+name) }
-			i.stopped = func() { d.order = append(d.order, "stop "+name) }
+			i.quiesced = func() { d.note(func() { d.order = append(d.order, "quiesce "+name) }) }
+			i.stopped = func() { d.note(func() { d.order = append(d.order, "stop "+name) }) }
 		},
 	})
 	if _, err := d.up.Start(t.Context(), d.set); err != nil {
@@ -64,6 +68,13 @@ func newJournal(t *testing.T) *journal {
 	}
 	t.Cleanup(func() { d.up.Release() })
 	return d
+}
+
+// note runs f, of which only one runs at a time: plugins start and stop side by side.
+func (d *journal) note(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
 }
 
 // found makes sure what the last start of a release found in its diary.
