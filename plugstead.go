@@ -116,6 +116,8 @@ type Host struct {
 	up  *update.Updater
 	on  atomic.Bool // Start succeeded
 
+	secrets redactors
+
 	mu      sync.Mutex
 	dropins map[string]*dropin.Folder // by identity
 	watched []*dropin.Folder
@@ -270,7 +272,7 @@ func (h *Host) spec(im load.Image) (load.Spec, error) {
 	}
 	return load.Spec{
 		Config: given, Grants: im.Grants, Host: h.services(im), Peer: h.peer(im.Manifest), DataDir: data,
-		Log: slog.New(config.Redact(h.o.Log.Handler(), secrets)).With("plugin", string(im.Manifest.ID)),
+		Log: h.log(im.Manifest.ID, secrets), Hide: h.secrets.of(im.Manifest.ID).Error,
 	}, nil
 }
 

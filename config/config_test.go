@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -85,7 +86,8 @@ func TestResolve(t *testing.T) {
 	if err := os.WriteFile(large, make([]byte, maxSecret+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, ref := range []string{"env:CONFIG_TEST_UNSET", "file:" + file + ".none", "file:" + filepath.Dir(file), "file:" + large} {
+	t.Setenv("CONFIG_TEST_BYTES", "\xff\xfe")
+	for _, ref := range []string{"env:CONFIG_TEST_BYTES", "env:CONFIG_TEST_UNSET", "file:" + file + ".none", "file:" + filepath.Dir(file), "file:" + large} {
 		b, _ := json.Marshal(map[string]any{"k": map[string]any{"$secret": ref}})
 		if _, _, err := Resolve(string(b)); !errors.Is(err, ErrSecret) || !strings.Contains(err.Error(), "k: secret "+ref) {
 			t.Errorf("%s: %v", ref, err)
@@ -101,15 +103,33 @@ func TestResolve(t *testing.T) {
 
 func TestRedact(t *testing.T) {
 	var b bytes.Buffer
-	log := slog.New(Redact(slog.NewTextHandler(&b, nil), []string{"hunter2", "hunter2000", "abc", ""}))
+	var r Redactor
+	log := slog.New(r.Handler(slog.NewTextHandler(&b, nil)))
+	log.Info("nothing is known of hunter2")
+	if !strings.Contains(b.String(), "hunter2") {
+		t.Error(b.String())
+	}
+	b.Reset()
+	log = log.With("before", "there is a secret")
+	r.Learn("hunter2", "hunter2000", "abc", "")
+	r.Learn("hunter2")
 	log.With("w", "is hunter2").WithGroup("g").Info("key hunter2000 is abc", "text", "x hunter2 y", "n", 5, "err", errors.New("bad hunter2"), slog.Group("in", "deep", "hunter2"), "hunter2", 1, "list", []string{"hunter2"})
 	out := b.String()
 	if strings.Contains(out, "hunter2") || strings.Contains(out, "000 is") || !strings.Contains(out, `key ***** is abc`) || !strings.Contains(out, "g.n=5") || strings.Count(out, stars) < 7 {
 		t.Error(out)
 	}
-	plain := slog.NewTextHandler(&b, nil)
-	if Redact(plain, []string{"abc"}) != slog.Handler(plain) {
-		t.Error("a handler in between for nothing")
+	b.Reset()
+	r.Learn("first line\n second line \r\n")
+	log.Info("it printed second line", "whole", "first line\n second line")
+	if out := b.String(); strings.Contains(out, "first") || strings.Contains(out, "second") {
+		t.Error(out)
+	}
+	err := r.Error(fmt.Errorf("%w: hunter2 is wrong", ErrSecret))
+	if err.Error() != "secret: ***** is wrong" || !errors.Is(err, ErrSecret) || errors.Unwrap(err) != nil {
+		t.Error(err)
+	}
+	if r.Error(ErrForm) != ErrForm || r.Error(nil) != nil {
+		t.Error("an error without a secret is another one")
 	}
 }
 

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // shortest is the length from which a secret is looked for in logs, in bytes: shorter ones are
@@ -14,66 +17,135 @@ const shortest = 4
 
 const stars = "*****"
 
-// Redact returns a handler that puts stars in place of secrets in the messages and values of
-// records, for h. Secrets of less than 4 bytes are left.
-func Redact(h slog.Handler, secrets []string) slog.Handler {
-	var pairs []string
-	long := slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return len(s) < shortest })
-	slices.SortFunc(long, func(a, b string) int { return len(b) - len(a) }) // the longest of several that match
-	for _, s := range long {
-		pairs = append(pairs, s, stars)
-	}
-	if pairs == nil {
-		return h
-	}
-	return &redactor{h, strings.NewReplacer(pairs...)}
+// Redactor knows the secrets that a plugin was given and puts stars in their place. Its zero
+// value knows none. It is safe for concurrent use.
+type Redactor struct {
+	known atomic.Pointer[known]
 }
 
-type redactor struct {
-	slog.Handler
+type known struct {
+	words []string // the longest first
 	stars *strings.Replacer
 }
 
+// Learn adds secrets. Those from before stay known: the plugin may still have them. Of one with
+// several lines each line is looked for. What has less than 4 bytes is left.
+func (r *Redactor) Learn(secrets ...string) {
+	for {
+		old := r.known.Load()
+		var words []string
+		if old != nil {
+			words = slices.Clone(old.words)
+		}
+		for _, s := range secrets {
+			for _, word := range append(strings.Split(s, "\n"), s) { // logs are made of lines
+				if word = strings.TrimSpace(word); len(word) >= shortest {
+					words = append(words, word)
+				}
+			}
+		}
+		slices.SortFunc(words, func(a, b string) int { // the longest of several that match
+			return cmp.Or(len(b)-len(a), strings.Compare(a, b))
+		})
+		words = slices.Compact(words)
+		if old == nil && words == nil || old != nil && len(words) == len(old.words) {
+			return
+		}
+		var pairs []string
+		for _, word := range words {
+			pairs = append(pairs, word, stars)
+		}
+		if r.known.CompareAndSwap(old, &known{words, strings.NewReplacer(pairs...)}) {
+			return
+		}
+	}
+}
+
+// Text returns s with stars in place of secrets.
+func (r *Redactor) Text(s string) string {
+	if k := r.known.Load(); k != nil {
+		return k.stars.Replace(s)
+	}
+	return s
+}
+
+// Error returns err, or, if its text has a secret in it, an error with stars there that is of
+// the same classes.
+func (r *Redactor) Error(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if clean := r.Text(text); clean != text {
+		return &redacted{clean, err}
+	}
+	return err
+}
+
+// redacted keeps what lies below from being shown.
+type redacted struct {
+	text string
+	err  error
+}
+
+// Error implements error.
+func (e *redacted) Error() string { return e.text }
+
+// Is tells the classes of what lies below.
+func (e *redacted) Is(target error) bool { return errors.Is(e.err, target) }
+
+// Handler returns a handler that puts stars in place of secrets in the messages, keys and
+// values of records, for h; also of those that r learns later.
+func (r *Redactor) Handler(h slog.Handler) slog.Handler { return &handler{h, r} }
+
+type handler struct {
+	slog.Handler
+	r *Redactor
+}
+
 // Handle implements slog.Handler.
-func (r *redactor) Handle(ctx context.Context, rec slog.Record) error {
-	out := slog.NewRecord(rec.Time, rec.Level, r.stars.Replace(rec.Message), rec.PC)
+func (h *handler) Handle(ctx context.Context, rec slog.Record) error {
+	if h.r.known.Load() == nil {
+		return h.Handler.Handle(ctx, rec)
+	}
+	out := slog.NewRecord(rec.Time, rec.Level, h.r.Text(rec.Message), rec.PC)
 	rec.Attrs(func(a slog.Attr) bool {
-		out.AddAttrs(r.attr(a))
+		out.AddAttrs(h.attr(a))
 		return true
 	})
-	return r.Handler.Handle(ctx, out)
+	return h.Handler.Handle(ctx, out)
 }
 
 // WithAttrs implements slog.Handler.
-func (r *redactor) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	out := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
-		out[i] = r.attr(a)
+		out[i] = h.attr(a)
 	}
-	return &redactor{r.Handler.WithAttrs(out), r.stars}
+	return &handler{h.Handler.WithAttrs(out), h.r}
 }
 
 // WithGroup implements slog.Handler.
-func (r *redactor) WithGroup(name string) slog.Handler {
-	return &redactor{r.Handler.WithGroup(name), r.stars}
+func (h *handler) WithGroup(name string) slog.Handler {
+	return &handler{h.Handler.WithGroup(name), h.r}
 }
 
-func (r *redactor) attr(a slog.Attr) slog.Attr {
+func (h *handler) attr(a slog.Attr) slog.Attr {
 	v := a.Value.Resolve()
 	switch v.Kind() {
 	case slog.KindString:
-		v = slog.StringValue(r.stars.Replace(v.String()))
+		v = slog.StringValue(h.r.Text(v.String()))
 	case slog.KindGroup:
 		var group []slog.Attr
 		for _, x := range v.Group() {
-			group = append(group, r.attr(x))
+			group = append(group, h.attr(x))
 		}
 		v = slog.GroupValue(group...)
 	case slog.KindAny:
 		text := fmt.Sprint(v.Any())
-		if clean := r.stars.Replace(text); clean != text {
+		if clean := h.r.Text(text); clean != text {
 			v = slog.StringValue(clean)
 		}
 	}
-	return slog.Attr{Key: r.stars.Replace(a.Key), Value: v}
+	return slog.Attr{Key: h.r.Text(a.Key), Value: v}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrSecret says that a secret cannot be read.
@@ -52,18 +53,24 @@ func refOf(x map[string]any) (Ref, error) {
 // Read returns the secret. Errors wrap [ErrSecret] and do not show it.
 func (r Ref) Read() (string, error) {
 	kind, where, _ := strings.Cut(string(r), ":")
+	var secret string
 	if kind == "env" {
 		s, ok := os.LookupEnv(where)
 		if !ok {
 			return "", fmt.Errorf("%w %s: the environment variable is not set", ErrSecret, r)
 		}
-		return s, nil
+		secret = s
+	} else {
+		b, err := readFile(where)
+		if err != nil {
+			return "", fmt.Errorf("%w %s: %w", ErrSecret, r, err)
+		}
+		secret = strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	}
-	b, err := readFile(where)
-	if err != nil {
-		return "", fmt.Errorf("%w %s: %w", ErrSecret, r, err)
+	if !utf8.ValidString(secret) { // it would become another one on its way
+		return "", fmt.Errorf("%w %s: it is no text in UTF-8", ErrSecret, r)
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), nil
+	return secret, nil
 }
 
 func readFile(path string) ([]byte, error) {
@@ -79,11 +86,15 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxSecret))
+	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if len(b) > maxSecret { // it has grown
+		return nil, fmt.Errorf("want a file of at most %d bytes", maxSecret)
+	}
+	return b, err
 }
 
 // Resolve returns the configuration that a plugin gets: text with the secrets in place of
-// references, and these secrets, for [Redact]. Nothing gives nothing. Errors wrap [ErrForm] or
+// references, and these secrets, for a [Redactor]. Nothing gives nothing. Errors wrap [ErrForm] or
 // [ErrSecret].
 func Resolve(text string) (resolved json.RawMessage, secrets []string, err error) {
 	if text == "" {

@@ -41,6 +41,9 @@ type Spec struct {
 	Peer    func(manifest.ID) contract.Caller // plugins that this one requires; nil or a nil result: not running
 	Log     *slog.Logger                      // takes the plugin's log and output; nil: slog.Default()
 	DataDir string                            // absolute private folder; empty: none
+	// Hide takes out of an error what nobody is to see; who starts the instance asks it before
+	// telling one of its errors. Nil: there is nothing.
+	Hide func(error) error
 }
 
 // Logger returns s.Log or the default.

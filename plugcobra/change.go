@@ -213,11 +213,12 @@ func (u user) install() *cobra.Command {
 			return u.run(c, h, &f, args, makeInstall)
 		}),
 	}
-	cmdline.Examples(c, "acme/hello", "'acme/hello@^1.2'", "--frozen --lock plugins.lock", "path:../hello")
+	cmdline.Examples(c, "acme/hello", "'acme/hello@^1.2'", "acme/mail --config mail.json", "--frozen --lock plugins.lock", "path:../hello")
 	f.add(c)
 	f.addFrozen(c)
 	f.addSolving(c)
 	f.addRetry(c)
+	f.addConfig(c)
 	return c
 }
 
@@ -243,6 +244,7 @@ func (u user) update() *cobra.Command {
 	f.addSolving(c)
 	f.addStep(c)
 	f.addRetry(c)
+	f.addConfig(c)
 	return c
 }
 

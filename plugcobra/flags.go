@@ -2,6 +2,7 @@ package plugcobra
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,6 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plugstead/plugstead"
+	"github.com/plugstead/plugstead/config"
+	"github.com/plugstead/plugstead/config/schema"
+	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
 	"github.com/plugstead/plugstead/update"
 )
@@ -21,7 +25,7 @@ type changeFlags struct {
 	lock   string
 	frozen bool
 
-	allow                []string
+	allow, config        []string
 	offline, retry       bool
 	pre, downgrade       bool
 	asOf, minAge         string
@@ -65,6 +69,48 @@ func (f *changeFlags) addAllow(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.allow, "allow", nil, "grant a capability that a plugin asks for: CAPABILITY, or NAME:CAPABILITY if several ask; repeatable")
 }
 
+// addConfig adds what plugins are configured with in the same change.
+func (f *changeFlags) addConfig(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.config, "config", nil, "configure a plugin with a JSON file: FILE, or NAME=FILE if several are named; repeatable")
+}
+
+// configs reads the flags of addConfig. only is the plugin that is meant without a name, or "".
+func (f *changeFlags) configs(only manifest.ID) (map[manifest.ID]string, error) {
+	out := map[manifest.ID]string{}
+	for _, s := range f.config {
+		id, file := only, s
+		if name, rest, ok := strings.Cut(s, "="); ok {
+			if parsed, err := manifest.ParseID(name); err == nil {
+				id, file = parsed, rest
+			}
+		}
+		if id == "" {
+			return nil, fmt.Errorf("--config %.200s: say whose it is: NAME=FILE", s)
+		}
+		b, err := readFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--config: %w", err)
+		}
+		if len(b) > config.MaxSize {
+			return nil, fmt.Errorf("--config: %s: more than %d bytes", file, config.MaxSize)
+		}
+		out[id] = string(b)
+	}
+	return out, nil
+}
+
+// onlyOne returns the plugin that ch is about, "" if there are several.
+func onlyOne(ch plugstead.Change) manifest.ID {
+	all := slices.Clone(ch.Update)
+	for _, w := range ch.Install {
+		all = append(all, w.ID)
+	}
+	if len(all) != 1 {
+		return ""
+	}
+	return all[0]
+}
+
 // allowed reads the flags of addAllow.
 func (f *changeFlags) allowed() (out []update.Allow, err error) {
 	for _, s := range f.allow {
@@ -93,6 +139,10 @@ func (f *changeFlags) change(args []string, make makeChange) (plugstead.Change, 
 	}
 	ch.LockFile, ch.Frozen, ch.Latest, ch.Offline, ch.Retry = f.lock, f.frozen, f.latest, f.offline, f.retry
 	if ch.Allow, err = f.allowed(); err != nil {
+		return ch, err
+	}
+	ch.CheckConfig = schema.Check
+	if ch.Config, err = f.configs(onlyOne(ch)); err != nil {
 		return ch, err
 	}
 	ch.Rules, err = f.rules(time.Now())

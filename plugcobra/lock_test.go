@@ -186,7 +186,7 @@ func TestPlanCommands(t *testing.T) {
 		{"plan install acme/a@!", "range", "E0001"},
 		{"plan install acme/a@=1.1.0", "only what is asked for", ""},
 		{"plan", "install", ""},
-		{"apply FILE.gone", "there is no such plan", "E0001"},
+		{"apply FILE.gone", "there is no such file", "E0001"},
 		{"apply", "accepts 1 arg", "code: "},
 	})
 	for _, text := range []string{"", "{}", "null", "[]", read(t, file)[:200], strings.Replace(read(t, file), "1.1.0", "1.0.9", 1)} {

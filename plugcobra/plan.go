@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plugstead/plugstead"
+	"github.com/plugstead/plugstead/config/schema"
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/internal/durable"
 )
@@ -109,7 +110,7 @@ func (u user) apply() *cobra.Command {
 			}
 			show := watch(c)
 			defer show.end()
-			p.Offline, p.Retry, p.Events = f.offline, f.retry, show.events()
+			p.Offline, p.Retry, p.Events, p.CheckConfig = f.offline, f.retry, show.events(), schema.Check
 			p.Allow(allowed...)
 			g, _, err := applyAsking(c, h, p, f.wait, show)
 			if err != nil {
@@ -128,7 +129,7 @@ func (u user) apply() *cobra.Command {
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: there is no such plan", path)
+		return nil, fmt.Errorf("%s: there is no such file", path)
 	}
 	if err != nil {
 		return nil, err

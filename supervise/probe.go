@@ -92,7 +92,7 @@ func (p *probed) peer(id manifest.ID, outer func(manifest.ID) contract.Caller) c
 func (p *probed) end(r *running) error {
 	select {
 	case <-r.in.Done():
-		err := r.in.Err()
+		err := r.shown(r.in.Err())
 		if err == nil {
 			err = ErrEnded
 		}

@@ -38,7 +38,7 @@ func (s *Set) attend(p *Plugin, r *running, epoch uint64) error {
 		select {
 		case <-r.in.Done():
 			if err := r.in.Err(); err != nil {
-				return err
+				return r.shown(err)
 			}
 			return ErrEnded
 		case <-s.ctx.Done():
@@ -63,7 +63,7 @@ func (s *Set) attend(p *Plugin, r *running, epoch uint64) error {
 func (s *Set) ask(r *running) error {
 	ctx, cancel := context.WithTimeout(s.ctx, s.policy.HeartbeatTimeout)
 	defer cancel()
-	return r.in.Health(ctx)
+	return r.shown(r.in.Health(ctx))
 }
 
 // recover closes an instance that ended and starts its image again until that works

@@ -14,6 +14,7 @@ type running struct {
 	in     load.Instance
 	direct contract.Direct // in, if it is one; or nil
 	image  load.Image
+	hide   func(error) error      // what nobody is to see; nil: nothing
 	count  *counters              // of the plugin
 	config atomic.Pointer[string] // that it took while it ran; nil: that of image
 
@@ -24,6 +25,14 @@ type running struct {
 func newRunning(p *Plugin, in load.Instance, im load.Image) *running {
 	d, _ := in.(contract.Direct)
 	return &running{in: in, direct: d, image: im, count: &p.count, idle: make(chan struct{}, 1)}
+}
+
+// shown is an error of r as it may be told.
+func (r *running) shown(err error) error {
+	if r.hide == nil || err == nil {
+		return err
+	}
+	return r.hide(err)
 }
 
 // now is the image of r with the configuration that it runs with.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/plugstead/plugstead/config"
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/manifest"
@@ -153,7 +154,7 @@ func (s *Set) start(ctx context.Context, im load.Image) (*running, error) {
 }
 
 // specOf returns what an instance gets, its private folder included. That this cannot be
-// had says nothing about the plugin: it is no StartError.
+// had says nothing about the plugin: it is no StartError, but for its configuration.
 func (s *Set) specOf(ctx context.Context, im load.Image) (load.Spec, error) {
 	spec, err := s.spec(im)
 	if err == nil && im.Data != "" {
@@ -162,7 +163,10 @@ func (s *Set) specOf(ctx context.Context, im load.Image) (load.Spec, error) {
 			err = im.MakeData(ctx)
 		}
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, config.ErrSecret), errors.Is(err, config.ErrForm):
+		return spec, &StartError{im, err} // an application may be without this plugin
+	case err != nil:
 		return spec, fmt.Errorf("before the start of %s: %w", im.Manifest.ID, err)
 	}
 	return spec, nil
@@ -174,7 +178,8 @@ func (s *Set) launch(ctx context.Context, im load.Image, spec load.Spec) (*runni
 	if err != nil {
 		return nil, err
 	}
-	fail := func(err error) (*running, error) { return nil, &StartError{im, err} }
+	r := &running{hide: spec.Hide}
+	fail := func(err error) (*running, error) { return nil, &StartError{im, r.shown(err)} }
 	if im.Check != nil {
 		if err := im.Check(ctx); err != nil {
 			return fail(err)
@@ -184,7 +189,8 @@ func (s *Set) launch(ctx context.Context, im load.Image, spec load.Spec) (*runni
 	if err != nil {
 		return fail(err)
 	}
-	r := newRunning(s.plugin(im.Manifest.ID), in, im)
+	r = newRunning(s.plugin(im.Manifest.ID), in, im)
+	r.hide = spec.Hide
 	if err := in.Health(ctx); err != nil {
 		return fail(errors.Join(err, s.stop(r)))
 	}

@@ -123,6 +123,8 @@ func (s *Set) startConfigured(ctx context.Context, c *change, r *running, im loa
 	switch {
 	case errors.Is(err, contract.Unimplemented):
 		return false, nil
+	case is[*StartError](err):
+		return false, err
 	case err != nil:
 		return false, &StartError{im, fmt.Errorf("configure: %w", err)}
 	}
@@ -141,7 +143,7 @@ func (s *Set) configure(ctx context.Context, r *running, im load.Image) error {
 		return err
 	}
 	if err := live.Reconfigure(ctx, spec.Config); err != nil {
-		return err
+		return r.shown(err)
 	}
 	r.config.Store(&im.Config)
 	return nil
@@ -183,7 +185,7 @@ func (s *Set) undo(f started) error {
 		s.forget(f.p.id)
 		return err
 	}
-	why := f.down.in.Err()
+	why := f.down.shown(f.down.in.Err())
 	if why == nil {
 		why = ErrEnded
 	}
@@ -191,4 +193,9 @@ func (s *Set) undo(f started) error {
 	f.p.replace(f.down, nil, epoch)
 	s.watches.Go(func() { s.recover(f.p, f.down, epoch, why) })
 	return err
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }

@@ -29,7 +29,7 @@ import (
 // running plugins no code of a plugin is run.
 //
 // Apply returns a [*manifest.MethodsError] if a release lacks methods that the application
-// requires, and a [*ConsentError] if plugins ask for more than they were granted, before
+// requires, a [*ConfigError] if one does not take what its plugin is configured with, and a [*ConsentError] if plugins ask for more than they were granted, before
 // anything of them is started, and
 // [ErrStale] if the set changed since the plan was made; plan again then.
 func (u *Updater) Apply(ctx context.Context, p *Plan) (*install.Generation, error) {
@@ -64,7 +64,7 @@ func (u *Updater) ApplyWithin(ctx context.Context, p *Plan, wait time.Duration) 
 		if g, err = u.stage(ctx, tx, p); err != nil {
 			return nil, err
 		}
-		if g, err = u.swap(ctx, p.base, g); err != nil {
+		if g, err = u.swap(ctx, p.base, g, p.configured()...); err != nil {
 			return nil, err
 		}
 	}
@@ -168,6 +168,9 @@ func (u *Updater) stage(ctx context.Context, tx *install.Tx, p *Plan) (*install.
 	if err := p.consent(tx.Staged(p.Lock).Records); err != nil {
 		return nil, err
 	}
+	if err := u.configureStaged(tx, p); err != nil {
+		return nil, err
+	}
 	for _, c := range wanted {
 		tx.Free(c.Release.Digest)
 	}
@@ -217,7 +220,7 @@ func (a *arrivals) take(ctx context.Context, f fetch.Fetched) error {
 // sameSet reports whether p leaves the installed set, its wishes included, as it is.
 func (p *Plan) sameSet() bool {
 	return len(p.Changes()) == 0 && sameWishes(p.Requests, p.base.Lock.Requests) &&
-		slices.Equal(p.Lock.Pins, p.base.Lock.Pins) && !p.platforms && p.sameGrants()
+		slices.Equal(p.Lock.Pins, p.base.Lock.Pins) && !p.platforms && p.sameGrants() && p.sameConfigs()
 }
 
 // add unpacks what is new and keeps what is not.

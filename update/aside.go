@@ -39,10 +39,10 @@ func (v *overlay) failed() (out []Aside) {
 	defer v.u.mu.Unlock()
 	for _, d := range v.u.degraded {
 		if o := v.find(d.ID); o != nil {
-			if o.stamp == d.payload {
+			if o.stamp == d.payload && v.g.Config(d.ID) == d.config {
 				out = append(out, d.Aside)
 			}
-		} else if r, ok := v.g.Find(d.ID); ok && string(r.Payload) == d.payload {
+		} else if r, ok := v.g.Find(d.ID); ok && string(r.Payload) == d.payload && v.g.Config(d.ID) == d.config {
 			out = append(out, d.Aside)
 		}
 	}
@@ -78,6 +78,7 @@ func (v *overlay) leftAlone() {
 type degraded struct {
 	Aside
 	payload string // digest, or stamp of an override: in other bytes it is tried again
+	config  string // that it had: with another one, too
 }
 
 // degrade sets the plugin aside that did not start because of err, if it may be: whoever
@@ -95,9 +96,9 @@ func (u *Updater) degrade(ctx context.Context, err error) bool {
 
 // setAside keeps an image from being started again. It reports whether that is new.
 func (u *Updater) setAside(im load.Image, why error) bool {
-	d := degraded{Aside{im.Manifest.ID, im.Manifest.Version, why}, im.Digest + im.Stamp} // one of them is empty
+	d := degraded{Aside{im.Manifest.ID, im.Manifest.Version, why}, im.Digest + im.Stamp, im.Config}
 	u.mu.Lock()
-	again := slices.ContainsFunc(u.degraded, func(x degraded) bool { return x.payload == d.payload && x.ID == d.ID })
+	again := slices.ContainsFunc(u.degraded, func(x degraded) bool { return x.payload == d.payload && x.config == d.config && x.ID == d.ID })
 	if !again { // otherwise it should not have been tried
 		u.degraded = append(u.degraded, d)
 	}

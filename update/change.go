@@ -29,6 +29,12 @@ type Change struct {
 	Platforms []manifest.Platform
 	// Allow is what plugins are granted from now on, of what they ask for.
 	Allow []Allow
+	// Config gives plugins that are installed after the change configurations, as
+	// [Updater.Configure] does, in the same generation: a release may not start without.
+	Config map[manifest.ID]string
+	// CheckConfig says what is wrong with a configuration for a release, in place of
+	// [Updater.CheckConfig]. Nil: that does.
+	CheckConfig func(m *manifest.Manifest, text string) error
 	// Rules hold for this change only. Its pins are those of the lock and of Pin.
 	Rules resolve.Rules
 

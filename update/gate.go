@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/plugstead/plugstead/config"
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/supervise"
 )
@@ -58,11 +59,11 @@ func (u *Updater) crashLoop(ctx context.Context, g *install.Generation) bool {
 }
 
 // blamed returns what did not start, if that says something about its release. Whoever
-// gave up waiting, or found the files changed, says nothing about it, and an override is of
+// gave up waiting, lacks a secret, or found the files changed, says nothing about it, and an override is of
 // no release.
 func blamed(cause error) (*supervise.StartError, bool) {
 	e, ok := errors.AsType[*supervise.StartError](cause)
-	if !ok || overrides(e.Image) || errors.Is(cause, context.Canceled) || errors.Is(cause, install.ErrTampered) || errors.Is(cause, install.ErrBroken) {
+	if !ok || overrides(e.Image) || errors.Is(cause, context.Canceled) || errors.Is(cause, config.ErrSecret) || errors.Is(cause, config.ErrForm) || errors.Is(cause, install.ErrTampered) || errors.Is(cause, install.ErrBroken) {
 		return nil, false
 	}
 	return e, true

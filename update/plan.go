@@ -146,12 +146,16 @@ type Line struct {
 
 // Plan is what would change, and why. Apply carries out exactly it.
 type Plan struct {
-	Lines     []Line
-	Requests  []resolve.Wish // the wishes after the change
-	Lock      resolve.Lock   // the lock after the change
-	Offline   bool           // carry it out without a network, or fail with fetch.ErrOffline
-	Retry     bool           // install what is held back, too
-	Events    Events         // besides those of the updater
+	Lines    []Line
+	Requests []resolve.Wish // the wishes after the change
+	Lock     resolve.Lock   // the lock after the change
+	Offline  bool           // carry it out without a network, or fail with fetch.ErrOffline
+	Retry    bool           // install what is held back, too
+	Events   Events         // besides those of the updater
+	// CheckConfig is that of the change.
+	CheckConfig func(m *manifest.Manifest, text string) error
+
+	configs   []install.Config // that plugins get
 	base      *install.Generation
 	solution  *resolve.Solution
 	order     []resolve.Choice // of starting
@@ -221,6 +225,9 @@ func (u *Updater) plan(ctx context.Context, ix index.Index, c Change) (*Plan, er
 		return nil, err
 	}
 	p.grants(c)
+	if err := p.configure(c); err != nil {
+		return nil, err
+	}
 	return p, u.finish(p)
 }
 

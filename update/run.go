@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/load"
+	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/supervise"
 )
 
 // swap makes what runs equal to g, which is active; if that fails, before becomes
-// active again.
-func (u *Updater) swap(ctx context.Context, before, g *install.Generation) (*install.Generation, error) {
+// active again. The plugins of must are not set aside, even if they are optional.
+func (u *Updater) swap(ctx context.Context, before, g *install.Generation, must ...manifest.ID) (*install.Generation, error) {
 	set := u.running()
 	if set == nil {
 		return g, nil
@@ -22,10 +24,16 @@ func (u *Updater) swap(ctx context.Context, before, g *install.Generation) (*ins
 		switch {
 		case err == nil:
 			return g, nil
-		case !u.degrade(ctx, err):
+		case blames(err, must) || !u.degrade(ctx, err):
 			return nil, u.revert(ctx, before, g, err)
 		}
 	}
+}
+
+// blames reports whether one of ids did not start because of err.
+func blames(err error, ids []manifest.ID) bool {
+	e, ok := errors.AsType[*supervise.StartError](err)
+	return ok && slices.Contains(ids, e.Image.Manifest.ID)
 }
 
 // Start makes set run the active generation, holds it (see install.Dir.Use) and returns

@@ -158,6 +158,9 @@ func explainType(program string, err error) *Error {
 	if e := explainLock(program, err); e != nil {
 		return e
 	}
+	if e, ok := errors.AsType[*update.ConfigError](err); ok {
+		return &Error{"E0316", fmt.Sprintf("give it one that it takes, in the same command: --config %s=FILE", e.ID), err}
+	}
 	if later, ok := errors.AsType[*client.LaterError](err); ok {
 		return &Error{"E0413", "try again after " + later.At.Local().Format(time.DateTime), err}
 	}
