@@ -42,6 +42,16 @@ func ParseRef(s string) (Ref, error) {
 // Value is r as it stands in a configuration.
 func (r Ref) Value() map[string]any { return map[string]any{refKey: string(r)} }
 
+// IsRef reports whether v, a value of a configuration, is a reference.
+func IsRef(v any) bool {
+	x, ok := v.(map[string]any)
+	if !ok {
+		return false
+	}
+	_, ok = x[refKey]
+	return ok
+}
+
 func refOf(x map[string]any) (Ref, error) {
 	s, ok := x[refKey].(string)
 	if !ok || len(x) != 1 {

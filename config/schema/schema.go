@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
@@ -51,7 +52,7 @@ func (e *Error) Is(target error) bool { return target == ErrInvalid }
 
 // Check checks that text is a configuration for the plugin that m describes: one JSON object
 // that its schema admits, where there is one, and references in place of all secrets, which
-// are the places that the schema calls writeOnly. What a secret is like cannot be checked. It
+// are the places that the schema calls writeOnly. What a secret is like cannot be checked, but for its type. It
 // returns an error that wraps config.ErrForm, or an [*Error].
 func Check(m *manifest.Manifest, text string) error {
 	object, err := config.Parse([]byte(text))
@@ -62,16 +63,18 @@ func Check(m *manifest.Manifest, text string) error {
 	if err != nil {
 		return fmt.Errorf("schema of the configuration of %s: %w", m.ID, err)
 	}
+	kept := secrets{at: map[string]bool{}}
+	kept.find(s, object, nil)
 	var found []Problem
 	var invalid *jsonschema.ValidationError
 	// A reference is checked as if a text stood there.
 	if err := s.Validate(config.WithTexts(object)); errors.As(err, &invalid) {
-		found = problems(invalid, found)
+		found = kept.problems(invalid, found)
 	} else if err != nil {
 		return fmt.Errorf("configuration of %s: %w", m.ID, err)
 	}
-	for _, at := range plain(s, object, "", 0) {
-		found = append(found, Problem{at, "is a secret: give a reference to it, not the secret"})
+	for _, path := range kept.plain {
+		found = append(found, Problem{strings.Join(path, "."), "is a secret: give a reference to it, not the secret"})
 	}
 	if found == nil {
 		return nil
@@ -79,6 +82,8 @@ func Check(m *manifest.Manifest, text string) error {
 	slices.SortFunc(found, func(a, b Problem) int { return strings.Compare(a.At+a.Why, b.At+b.Why) })
 	return &Error{m.ID, slices.Compact(found)}
 }
+
+var errHeavy = errors.New("it refers to itself too often to be checked")
 
 // compile reads a schema, which may refer to nothing outside of it.
 func compile(text string) (*jsonschema.Schema, error) {
@@ -92,7 +97,11 @@ func compile(text string) (*jsonschema.Schema, error) {
 	if err := c.AddResource(name, doc); err != nil {
 		return nil, err
 	}
-	return c.Compile(name)
+	s, err := c.Compile(name)
+	if err == nil && tooHeavy(s) {
+		return nil, errHeavy
+	}
+	return s, err
 }
 
 // nothing loads no schema: neither files nor addresses.
@@ -105,44 +114,17 @@ func (nothing) Load(url string) (any, error) {
 // english words the messages of the library.
 var english = message.NewPrinter(language.English)
 
-// problems lists the causes of e that have no other cause.
-func problems(e *jsonschema.ValidationError, out []Problem) []Problem {
+// problems lists the causes of e that have no other cause. Of a secret only the type counts:
+// what it is like is not known, and its text is not shown.
+func (x *secrets) problems(e *jsonschema.ValidationError, out []Problem) []Problem {
 	if len(e.Causes) == 0 {
+		if _, wrongType := e.ErrorKind.(*kind.Type); x.at[pathKey(e.InstanceLocation)] && !wrongType {
+			return out
+		}
 		return append(out, Problem{strings.Join(e.InstanceLocation, "."), e.ErrorKind.LocalizedString(english)})
 	}
 	for _, c := range e.Causes {
-		out = problems(c, out)
-	}
-	return out
-}
-
-// plain lists where v has a text in place of a reference to a secret.
-func plain(s *jsonschema.Schema, v any, at string, depth int) (out []string) {
-	if s == nil || depth > 30 {
-		return nil
-	}
-	if _, text := v.(string); text && s.WriteOnly {
-		return []string{at}
-	}
-	out = append(out, plain(s.Ref, v, at, depth+1)...)
-	for _, more := range [][]*jsonschema.Schema{s.AllOf, s.AnyOf, s.OneOf} {
-		for _, x := range more {
-			out = append(out, plain(x, v, at, depth+1)...)
-		}
-	}
-	switch x := v.(type) {
-	case map[string]any:
-		for k, one := range x {
-			next := s.Properties[k]
-			if more, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && next == nil {
-				next = more
-			}
-			out = append(out, plain(next, one, strings.TrimPrefix(at+"."+k, "."), depth+1)...)
-		}
-	case []any:
-		for i, one := range x {
-			out = append(out, plain(s.Items2020, one, fmt.Sprintf("%s.%d", at, i), depth+1)...)
-		}
+		out = x.problems(c, out)
 	}
 	return out
 }
@@ -164,7 +146,7 @@ func Value(m *manifest.Manifest, key, typed string) any {
 // at returns the schema of a key, or nil.
 func at(s *jsonschema.Schema, key string) *jsonschema.Schema {
 	for k := range strings.SplitSeq(key, ".") {
-		for s != nil && s.Ref != nil {
+		for s != nil && s.Ref != nil { // which has an end, or the schema was refused
 			s = s.Ref
 		}
 		if s == nil {
