@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/plugstead/plugstead"
+	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/load/loadtest/probe"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
@@ -84,5 +85,18 @@ func TestMethodsAreChecked(t *testing.T) {
 	publishBuilt(t, s, "1.2.0", all...)
 	if err := other.Install(t.Context(), "acme/x"); err != nil {
 		t.Errorf("a plugin that fits: %v", err)
+	}
+	// The application changes what it requires: the plugin stays installed, and does not start.
+	changed := contract.Define(probe.Point.ID(), probe.Point.Major(), probe.Point.Minor())
+	contract.Unary[probe.Text, probe.Text](changed, "Brand")
+	o.Points = []*contract.Point{changed}
+	o.Dir = other.Dir()
+	later := open(t, o)
+	aside, err := later.Aside()
+	if err != nil || len(aside) != 1 || !errors.Is(aside[0].Why, manifest.ErrMethods) || !strings.Contains(aside[0].Why.Error(), "/Brand is missing") {
+		t.Errorf("%v, %v", aside, err)
+	}
+	if err := later.Start(t.Context()); err != nil {
+		t.Errorf("an application with a plugin that it cannot use: %v", err)
 	}
 }

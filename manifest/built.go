@@ -73,8 +73,11 @@ func (v *validator) built(m *Manifest) {
 		last = x.Path
 	}
 	for _, p := range m.Provides {
-		if !m.Built.implements(p) {
+		switch minor := m.Built.minor(p); {
+		case minor < 0:
 			v.add("provides", string(p.ID), "the built plugin has no method of %s", p)
+		case minor < p.Minor:
+			v.add("provides", string(p.ID), "the built plugin has %s in minor version %d, not %d", p.ID, minor, p.Minor)
 		}
 	}
 	var schema map[string]any
@@ -83,11 +86,14 @@ func (v *validator) built(m *Manifest) {
 	}
 }
 
-func (b *Built) implements(p PointRef) bool {
+// minor returns the minor version of a point that the plugin was built against, below 0 if it
+// has no method of the point.
+func (b *Built) minor(p PointRef) int {
+	minor := -1
 	for _, x := range b.Methods {
 		if strings.HasPrefix(x.Path, p.Prefix()) {
-			return true
+			minor = max(minor, x.Minor)
 		}
 	}
-	return false
+	return minor
 }

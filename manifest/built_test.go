@@ -51,6 +51,7 @@ func TestBuilt(t *testing.T) {
 		"kind":               described(Method{Path: good.Path, Kind: 4}),
 		"fingerprint":        described(Method{Path: good.Path, Fingerprint: "xyz"}),
 		"a point is missing": described(Method{Path: "/acme.dev/q.v1/Do"}),
+		"an older minor":     described(Method{Path: good.Path, Minor: 1}),
 		"another major":      described(Method{Path: "/acme.dev/p.v2/Do"}),
 		"no methods":         described(),
 		"too many":           described(many...),

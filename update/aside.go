@@ -18,14 +18,14 @@ import (
 type Aside struct {
 	ID      manifest.ID
 	Version version.Version
-	// Why is a resolve.HostRangeError, PointError or PlatformError, a
+	// Why is a resolve.HostRangeError, PointError or PlatformError, a *manifest.MethodsError, a
 	// *supervise.StartError, wraps ErrDisabled, or says which plugin that is set aside it
 	// needs.
 	Why error
 }
 
 // Aside lists the plugins of g that do not run: those that are not for this application
-// as it is now (its version, extension points and platform), optional ones that did not
+// as it is now (its version, extension points with their methods, and platform), optional ones that did not
 // start in this process, those that somebody disabled ([ErrDisabled]), development
 // overrides that cannot ([*OverrideError]), those that an override does not serve
 // ([*UnmetError]), and those that need one of them. They stay installed. An update chooses

@@ -90,6 +90,11 @@ func (v *overlay) judge() {
 		}
 	}
 	v.disabled()
+	for _, r := range v.g.Records {
+		if err := r.Manifest.Fits(v.u.Host.Methods); err != nil && v.find(r.ID) == nil {
+			v.set(r.ID, err) // the application was another one when it was installed
+		}
+	}
 	for _, err := range v.lock.Check(v.u.Host, v.lock.Requests) {
 		if id, err := v.blame(err); id != "" {
 			v.set(id, err)

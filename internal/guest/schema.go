@@ -21,7 +21,6 @@ type schema struct {
 	Type        any                `json:"type,omitempty"` // a name, or two with "null"
 	Description string             `json:"description,omitempty"`
 	Format      string             `json:"format,omitempty"`
-	Encoding    string             `json:"contentEncoding,omitempty"`
 	WriteOnly   bool               `json:"writeOnly,omitempty"` // a secret
 	Minimum     *float64           `json:"minimum,omitempty"`
 	Maximum     *float64           `json:"maximum,omitempty"`
@@ -68,9 +67,6 @@ func typeSchema(t reflect.Type, depth int) *schema {
 	case reflect.Pointer:
 		return nullable(typeSchema(t.Elem(), depth))
 	case reflect.Slice, reflect.Array:
-		if t.Elem().Kind() == reflect.Uint8 && k == reflect.Slice {
-			return &schema{Type: "string", Encoding: "base64"}
-		}
 		return &schema{Type: "array", Items: typeSchema(t.Elem(), depth+1)}
 	case reflect.Map:
 		return &schema{Type: "object", More: typeSchema(t.Elem(), depth+1)}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/plugstead/plugstead/contract"
 )
 
 type inner struct {
@@ -56,7 +58,7 @@ func TestSchema(t *testing.T) {
 	 "wait":{"type":"integer","description":"nanoseconds"},
 	 "when":{"type":"string","format":"date-time"},
 	 "addr":{"type":"string"},
-	 "data":{"type":"string","contentEncoding":"base64"},
+	 "data":{"type":"array","items":{"type":"integer","minimum":0,"maximum":255}},
 	 "list":{"type":"array","items":{"type":"object","additionalProperties":false,"properties":{"on":{"type":"boolean"}}}},
 	 "map":{"type":"object","additionalProperties":{"type":"object","additionalProperties":false,"properties":{"on":{"type":"boolean"}}}},
 	 "maybe":{"type":["object","null"],"additionalProperties":false,"properties":{"on":{"type":"boolean"}}},
@@ -72,6 +74,47 @@ func TestSchema(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, expected) {
 		t.Errorf("got %s", schemaOf(reflect.TypeFor[sample]()))
+	}
+}
+
+// TestSchemaTellsTheTruth: what it admits the plugin takes, and what it does not admit the
+// plugin does not take either.
+func TestSchemaTellsTheTruth(t *testing.T) {
+	for _, c := range []struct {
+		key   string
+		value any
+		good  bool
+	}{
+		{"data", []any{104, 105}, true},
+		{"data", "aGk=", false},
+		{"data", []any{256}, false},
+		{"when", "2026-01-02T03:04:05Z", true},
+		{"addr", "1.2.3.4", true},
+		{"key", "s", true},
+		{"key", 5, false},
+		{"wait", 5, true},
+		{"wait", "5s", false},
+		{"maybe", nil, true},
+		{"maybe", map[string]any{"on": true}, true},
+		{"maybe", map[string]any{"of": true}, false},
+		{"small", 127, true},
+		{"small", 128, false},
+		{"port", -1, false},
+		{"ratio", 5, true},
+		{"shared", "x", true},
+		{"hidden", "x", false},
+		{"Skipped", "x", false},
+		{"list", []any{map[string]any{"on": false}}, true},
+		{"map", map[string]any{"k": map[string]any{"on": 1}}, false},
+		{"any", []any{map[string]any{}}, true},
+	} {
+		b, err := contract.CBOR.Append(nil, map[string]any{c.key: c.value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := DecodeConfig(b)(new(sample)); (err == nil) != c.good {
+			t.Errorf("%s = %v: %v", c.key, c.value, err)
+		}
 	}
 }
 

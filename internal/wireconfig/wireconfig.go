@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -20,8 +21,8 @@ const (
 )
 
 // Encode checks that raw is one JSON object and returns it in c, which is CBOR or JSON.
-// Nothing gives nothing. Numbers without fraction and exponent that fit 64 bits stay
-// whole. Errors have the code InvalidArgument.
+// Nothing gives nothing. Whole numbers that fit 64 bits stay
+// whole, also 5.0 and 1e2. Errors have the code InvalidArgument.
 func Encode(raw json.RawMessage, c contract.Codec) ([]byte, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, nil
@@ -73,6 +74,9 @@ func numbers(v any) (any, error) {
 	return v, nil
 }
 
+// exact is the bound below which a float64 holds every whole number.
+const exact = 1 << 53
+
 func number(s string) (any, error) {
 	if !strings.ContainsAny(s, ".eE") {
 		if i, err := strconv.ParseInt(s, 10, 64); err == nil {
@@ -85,6 +89,9 @@ func number(s string) (any, error) {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
 		return nil, fmt.Errorf("number %.40s is too large", s)
+	}
+	if f == math.Trunc(f) && math.Abs(f) < exact {
+		return int64(f), nil // to a schema 5.0 is a whole number; who wants a fraction takes it, too
 	}
 	return f, nil
 }

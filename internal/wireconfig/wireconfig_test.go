@@ -42,6 +42,12 @@ func TestEncode(t *testing.T) {
 	if !reflect.DeepEqual(got, want) || got.Any == nil {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	for _, whole := range []string{`{"n":5.0,"big":5.0,"d":5e0}`, `{"n":0.5e1,"big":5,"d":50e-1}`} {
+		got = config{}
+		if b, err = Encode(json.RawMessage(whole), contract.CBOR); err != nil || guest.DecodeConfig(b)(&got) != nil || got.N != 5 || got.Big != 5 || got.D != 5 {
+			t.Errorf("%s: %+v, %v", whole, got, err)
+		}
+	}
 	for _, empty := range []string{"", " \n"} {
 		if b, err := Encode(json.RawMessage(empty), contract.CBOR); err != nil || b != nil {
 			t.Errorf("%q: %x, %v", empty, b, err)
