@@ -110,3 +110,14 @@ func (h *Host) Configure(ctx context.Context, id, text string) error {
 	_, err = h.up.Configure(ctx, list[0], text)
 	return err
 }
+
+// ConfigureFrom is [Host.Configure] for text that was made out of before. It returns
+// update.ErrStale if the plugin is configured in another way by now.
+func (h *Host) ConfigureFrom(ctx context.Context, id, before, text string) error {
+	list, err := parseIDs([]string{id})
+	if err != nil {
+		return err
+	}
+	_, err = h.up.ConfigureFrom(ctx, list[0], before, text)
+	return err
+}

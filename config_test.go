@@ -13,6 +13,7 @@ import (
 	"github.com/plugstead/plugstead/load/loadtest/probe"
 	"github.com/plugstead/plugstead/load/loadtest/testplugin"
 	"github.com/plugstead/plugstead/registry/registrytest"
+	"github.com/plugstead/plugstead/update"
 )
 
 // lockedBuffer is written by several goroutines.
@@ -69,6 +70,9 @@ func TestConfigOfAHost(t *testing.T) {
 	}
 	if v, err := probe.Look.Call(t.Context(), p, probe.Nothing{}); err != nil || v.Word != "hunter2" || v.Calls != 2 {
 		t.Errorf("after what was refused: %+v, %v", v, err)
+	}
+	if err := h.ConfigureFrom(t.Context(), testplugin.ID, `{"limit":4}`, "{}"); !errors.Is(err, update.ErrStale) {
+		t.Errorf("made out of what is not there any more: %v", err)
 	}
 	if err := h.Restart(t.Context(), testplugin.ID); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package plugcobra
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,30 +43,40 @@ func (u user) config() *cobra.Command {
 			"A running application that runs this command applies it at once, others when they start the next time.\n\nEffect: changes the installed set. Without set and edit: read-only.",
 		Args: cmdline.Args(cobra.MinimumNArgs(1)),
 		RunE: u.with(func(c *cobra.Command, args []string, h *plugstead.Host) (cmdline.Outcome, error) {
-			r, text, err := installedConfig(c, h, args[0])
-			if err != nil {
-				return cmdline.Outcome{}, err
+			for {
+				o, err := u.configVerb(c, h, args, f)
+				if !errors.Is(err, update.ErrStale) || args[1] != "set" || f.from != "" {
+					return o, err
+				} // somebody was faster: set the keys in what is there now
 			}
-			verb, words := "get", args[1:]
-			if len(words) > 0 {
-				verb, words = words[0], words[1:]
-			}
-			switch {
-			case verb != "set" && (len(f.unset) > 0 || f.from != ""):
-			case verb == "get" && len(words) <= 1:
-				return showConfig(h, r.ID, text, words)
-			case verb == "set" && len(words)+len(f.unset) > 0 != (f.from != ""):
-				return setConfig(c, h, r, text, words, f)
-			case verb == "edit" && len(words) == 0:
-				return editConfig(c, h, r, text)
-			}
-			return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "want get, set or edit behind the name of the plugin")
 		}),
 	}
 	cmdline.Examples(c, "acme/mail", "acme/mail set smtp.host=mail.example.org smtp.password=@env:MAIL_PASSWORD", "acme/mail set --from mail.json", "acme/mail edit")
 	c.Flags().StringSliceVar(&f.unset, "unset", nil, "with set: take away what is at a key; can be given several times")
 	c.Flags().StringVar(&f.from, "from", "", "with set: take the whole configuration from a JSON file; - is standard input")
 	return c
+}
+
+// configVerb does what args say, once.
+func (u user) configVerb(c *cobra.Command, h *plugstead.Host, args []string, f configFlags) (cmdline.Outcome, error) {
+	r, text, err := installedConfig(c, h, args[0])
+	if err != nil {
+		return cmdline.Outcome{}, err
+	}
+	verb, words := "get", args[1:]
+	if len(words) > 0 {
+		verb, words = words[0], words[1:]
+	}
+	switch {
+	case verb != "set" && (len(f.unset) > 0 || f.from != ""):
+	case verb == "get" && len(words) <= 1:
+		return showConfig(h, r.ID, text, words)
+	case verb == "set" && len(words)+len(f.unset) > 0 != (f.from != ""):
+		return setConfig(c, h, r, text, words, f)
+	case verb == "edit" && len(words) == 0:
+		return editConfig(c, h, r, text)
+	}
+	return cmdline.Outcome{}, cmdline.New("E0001", c.CommandPath()+" --help", "want get, set or edit behind the name of the plugin")
 }
 
 // installedConfig finds a plugin and its configuration.
@@ -182,7 +193,7 @@ func storeConfig(c *cobra.Command, h *plugstead.Host, r install.Record, before s
 			return cmdline.Outcome{}, unfit(c, r.ID, err)
 		}
 	}
-	if err := h.Configure(c.Context(), string(r.ID), text); err != nil {
+	if err := h.ConfigureFrom(c.Context(), string(r.ID), before, text); err != nil {
 		return cmdline.Outcome{}, err
 	}
 	g, err := h.Installed()

@@ -22,6 +22,16 @@ import (
 // also if the plugin is optional. Other processes take it at their next start.
 // It returns [ErrNotInstalled], and what [Updater.CheckConfig] returns.
 func (u *Updater) Configure(ctx context.Context, id manifest.ID, text string) (*install.Generation, error) {
+	return u.configure(ctx, id, nil, text)
+}
+
+// ConfigureFrom is [Updater.Configure] for text that somebody made out of before: it returns
+// [ErrStale] if the plugin is configured in another way by now.
+func (u *Updater) ConfigureFrom(ctx context.Context, id manifest.ID, before, text string) (*install.Generation, error) {
+	return u.configure(ctx, id, &before, text)
+}
+
+func (u *Updater) configure(ctx context.Context, id manifest.ID, before *string, text string) (*install.Generation, error) {
 	tx, done, err := u.begin(ctx, 0)
 	if err != nil {
 		return nil, err
@@ -32,6 +42,9 @@ func (u *Updater) Configure(ctx context.Context, id manifest.ID, text string) (*
 	r, ok := base.Find(id)
 	if !ok {
 		return nil, fmt.Errorf("configure %s: %w", id, ErrNotInstalled)
+	}
+	if before != nil && *before != base.Config(id) {
+		return nil, fmt.Errorf("configure %s: it has another configuration by now: %w", id, ErrStale)
 	}
 	if text, err = u.checkConfig(r.Manifest, text); err != nil {
 		return nil, err

@@ -28,7 +28,8 @@ import (
 
 // Errors of this step.
 var (
-	// ErrStale says that the installed set changed after a plan was made.
+	// ErrStale says that the installed set changed after a plan was made, or what somebody
+	// started from.
 	ErrStale = errors.New("the installed set has changed since the plan was made")
 	// ErrNotInstalled says that a plugin to change is not installed.
 	ErrNotInstalled = errors.New("not installed")
