@@ -36,6 +36,9 @@ func TestHeavySchemas(t *testing.T) {
 		if err := schema.Check(with(text), deep); err == nil || errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), "too often") {
 			t.Errorf("%.100s: %v", text, err)
 		}
+		if schema.Valid(text) == nil {
+			t.Errorf("%.100s: valid", text)
+		}
 		if v := schema.Value(with(text), "a.b", "7"); v == nil {
 			t.Errorf("%.100s: nothing", text)
 		}
@@ -48,7 +51,7 @@ func TestHeavySchemas(t *testing.T) {
 		`{"$defs":{"tree":{"type":"object","properties":{"left":{"$ref":"#/$defs/tree"},"right":{"$ref":"#/$defs/tree"}}}},"properties":{` + strings.Join(wide, ",") + `}}`,
 		`{"properties":{"a":{"$ref":"#"}},"additionalProperties":false}`, doubling(60, `{"allOf":[NEXT]}`), doubling(5, `{"allOf":[NEXT,NEXT]}`),
 	} {
-		if err := schema.Check(with(text), deep); err != nil {
+		if err := errors.Join(schema.Valid(text), schema.Check(with(text), deep)); err != nil {
 			t.Errorf("%.100s: %v", text, err)
 		}
 	}

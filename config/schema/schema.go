@@ -83,6 +83,13 @@ func Check(m *manifest.Manifest, text string) error {
 	return &Error{m.ID, slices.Compact(found)}
 }
 
+// Valid says why text is no schema that configurations can be checked with: it is none, refers
+// to something outside of it, or to itself too often.
+func Valid(text string) error {
+	_, err := compile(text)
+	return err
+}
+
 var errHeavy = errors.New("it refers to itself too often to be checked")
 
 // compile reads a schema, which may refer to nothing outside of it.

@@ -15,6 +15,7 @@ import (
 	"github.com/plugstead/plugstead"
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/cmd/internal/author"
+	"github.com/plugstead/plugstead/config/schema"
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
@@ -78,6 +79,11 @@ func pushTo(ctx context.Context, args []string, describe bool, open func(manifes
 		return packed{}, packError(err)
 	}
 	defer p.Close()
+	if b := p.Manifest.Built; b != nil && b.Config != "" {
+		if err := schema.Valid(b.Config); err != nil {
+			return packed{}, cmdline.New("E0103", "mend the schema: nothing could be configured with it", "schema of the configuration: %w", err)
+		}
+	}
 	t, err := open(p.Manifest.ID)
 	if err != nil {
 		return packed{}, err
