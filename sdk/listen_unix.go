@@ -41,7 +41,9 @@ func listen(path string) error {
 		}
 		f, err := inherited(uintptr(conn), "application")
 		if err != nil {
-			return err
+			syscall.Close(conn)
+			fmt.Fprintln(os.Stderr, "plugin:", err)
+			continue
 		}
 		go func() {
 			defer f.Close()

@@ -12,7 +12,7 @@ import (
 )
 
 // attachPath returns the socket of a plugin in list, which is that of [Driver.Attach], or "".
-func attachPath(list string, id manifest.ID) (string, error) {
+func attachPath(list string, id manifest.ID) (found string, err error) {
 	for entry := range strings.SplitSeq(list, ",") {
 		if list == "" {
 			break
@@ -21,11 +21,11 @@ func attachPath(list string, id manifest.ID) (string, error) {
 		if _, err := manifest.ParseID(name); err != nil || !ok || !filepath.IsAbs(path) {
 			return "", contract.Errorf(contract.InvalidArgument, "attach %.300q: want ID=/PATH/OF/SOCKET, several with commas between", entry)
 		}
-		if name == string(id) {
-			return path, nil
+		if name == string(id) && found == "" {
+			found = path
 		}
 	}
-	return "", nil
+	return found, nil
 }
 
 // attach opens the plugin in a process that somebody else has started and that listens at

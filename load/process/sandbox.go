@@ -17,7 +17,7 @@ import (
 //
 // A confined plugin reads and runs what is in its package and the programs and libraries of
 // the system, reads and changes its private folder, and what fs: grants name below
-// [Driver.Files]. It connects to
+// [Driver.Files]; one whose grant leads over a symbolic link there does not start. It connects to
 // the TCP ports of net: grants, whatever the host. UDP and MPTCP stay open, so that the
 // network is no boundary for a plugin that wants around it. It gets no privileges of
 // programs with the set-user-id bit, and sends signals to nobody but what it has started, and
@@ -78,20 +78,20 @@ func (d Driver) sandbox(im load.Image, s load.Spec) (*sandbox, error) {
 
 // rules says what a plugin may do that was granted s.Grants.
 func (d Driver) rules(im load.Image, s load.Spec) confine.Rules {
-	r := confine.Rules{Read: append([]string{im.Tree}, system...), Write: []string{"/dev/null"}}
+	r := confine.Rules{Read: append([]string{im.Tree}, system...), Write: []string{"/dev/null"}, Below: d.Files}
 	if s.DataDir != "" {
 		r.Write = append(r.Write, s.DataDir)
 	}
 	for _, g := range s.Grants {
 		kind, rest, _ := strings.Cut(string(g), ":")
 		mode, path, _ := strings.Cut(rest, ":")
-		path = filepath.Join(d.Files, filepath.FromSlash(path))
+		path = filepath.FromSlash(path)
 		switch {
 		case kind == "fs" && !filepath.IsAbs(d.Files):
 		case kind == "fs" && mode == "rw":
-			r.Write = append(r.Write, path)
+			r.BelowWrite = append(r.BelowWrite, path)
 		case kind == "fs":
-			r.Read = append(r.Read, path)
+			r.BelowRead = append(r.BelowRead, path)
 		case kind == "net":
 			port := rest[strings.LastIndexByte(rest, ':')+1:]
 			n, err := strconv.ParseUint(port, 10, 16)

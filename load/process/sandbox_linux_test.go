@@ -82,6 +82,9 @@ func (d deed) do() error {
 		return nil
 	case "signal":
 		return syscall.Kill(d.N, 0)
+	case "link":
+		name, to, _ := strings.Cut(d.On, "=")
+		return os.Symlink(to, name)
 	case "run":
 		return exec.Command(d.On).Run()
 	case "open":
@@ -331,13 +334,42 @@ func TestSandboxRules(t *testing.T) {
 	s.DataDir = "/data"
 	s.Grants = []manifest.Capability{"fs:ro:r", "fs:rw:w/x", "net:a.example:443", "net:[::1]:80", "env:X", "host:a/b"}
 	r := Driver{Files: "/app"}.rules(load.Image{Tree: "/tree"}, s)
-	if !slices.Contains(r.Read, "/tree") || !slices.Contains(r.Read, "/app/r") || slices.Contains(r.Read, "/app/w/x") ||
-		!slices.Equal(r.Write, []string{"/dev/null", "/data", "/app/w/x"}) || !slices.Equal(r.Ports, []uint16{443, 80}) || r.Net {
+	if !slices.Contains(r.Read, "/tree") || r.Below != "/app" || !slices.Equal(r.BelowRead, []string{"r"}) ||
+		!slices.Equal(r.BelowWrite, []string{"w/x"}) || !slices.Equal(r.Write, []string{"/dev/null", "/data"}) || !slices.Equal(r.Ports, []uint16{443, 80}) || r.Net {
 		t.Errorf("%+v", r)
 	}
 	s.Grants = []manifest.Capability{"net:a.example:*", "fs:rw:w"}
-	if r := (Driver{}).rules(load.Image{}, s); !r.Net || len(r.Ports) != 0 || len(r.Write) != 2 {
+	if r := (Driver{}).rules(load.Image{}, s); !r.Net || len(r.Ports) != 0 || len(r.Write) != 2 || r.BelowWrite != nil {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestSandboxFollowsNoLink: who may write a folder cannot make a grant below it lead elsewhere.
+func TestSandboxFollowsNoLink(t *testing.T) {
+	needFiles(t)
+	im := package_(t)
+	dir, secret := t.TempDir(), t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "a"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d := Driver{Sandbox: SandboxRequire, Files: dir}
+	s := specOf(nil)
+	s.Grants = []manifest.Capability{"fs:rw:a", "fs:rw:a/x", "fs:ro:a/x/y"}
+	in, err := d.Start(t.Context(), im, s) // there is no a/x yet
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := try.Call(t.Context(), in, deed{"link", filepath.Join(dir, "a", "x") + "=" + secret, 0}); err != nil || got.Why != "" {
+		t.Fatal(got, err)
+	}
+	in.Close()
+	if in, err = d.Start(t.Context(), im, s); err == nil {
+		got, err := try.Call(t.Context(), in, deed{"write", filepath.Join(secret, "new"), 1})
+		in.Close()
+		t.Fatalf("it starts with a grant that leads elsewhere; a write there: %q, %v", got.Why, err)
+	}
+	if !errors.Is(err, syscall.ELOOP) || !strings.Contains(err.Error(), "a/x") {
+		t.Errorf("%v", err)
 	}
 }
 

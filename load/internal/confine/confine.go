@@ -17,8 +17,12 @@ var ErrUnsupported = errors.New("this system cannot confine programs")
 type Rules struct {
 	Read  []string // files, and folders with all that is below: to be read and run
 	Write []string // the same: to be read and changed, not run
-	Ports []uint16 // TCP ports to connect to, of any host
-	Net   bool     // every port
+	// Below is an absolute folder in which the program may change what is there: BelowRead and
+	// BelowWrite are paths in it, like Read and Write, on whose way no link is followed.
+	Below                 string
+	BelowRead, BelowWrite []string
+	Ports                 []uint16 // TCP ports to connect to, of any host
+	Net                   bool     // every port
 }
 
 // What can be taken away, in the words of [Level].

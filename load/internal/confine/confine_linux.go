@@ -116,14 +116,16 @@ func ruleset(v int, net bool) (fd int, attr rulesetAttr, err error) {
 }
 
 func fill(fd int, attr rulesetAttr, r Rules) error {
-	for _, path := range r.Read {
-		if err := allow(fd, path, attr.files&(execute|readOnly)); err != nil {
-			return err
-		}
-	}
-	for _, path := range r.Write {
-		if err := allow(fd, path, attr.files&^execute); err != nil {
-			return err
+	read, write := attr.files&(execute|readOnly), attr.files&^execute
+	for _, x := range []struct {
+		paths  []string
+		open   func(string) (int, error)
+		access uint64
+	}{{r.Read, open, read}, {r.Write, open, write}, {r.BelowRead, r.openBelow, read}, {r.BelowWrite, r.openBelow, write}} {
+		for _, path := range x.paths {
+			if err := allow(fd, path, x.open, x.access); err != nil {
+				return err
+			}
 		}
 	}
 	if attr.net&unix.LANDLOCK_ACCESS_NET_CONNECT_TCP == 0 {
@@ -138,9 +140,23 @@ func fill(fd int, attr rulesetAttr, r Rules) error {
 	return nil
 }
 
+func open(path string) (int, error) { return unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0) }
+
+// openBelow opens a path in r.Below and follows no link there: who may change what is in the
+// folder could otherwise name another one with it.
+func (r Rules) openBelow(path string) (int, error) {
+	root, err := open(r.Below)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(root)
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS}
+	return unix.Openat2(root, path, &how)
+}
+
 // allow adds the rule that access below path is allowed.
-func allow(fd int, path string, access uint64) error {
-	dir, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+func allow(fd int, path string, open func(string) (int, error), access uint64) error {
+	dir, err := open(path)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return nil
 	}
