@@ -77,7 +77,8 @@ var _ load.Describer = Driver{}
 // Describe implements load.Describer.
 func (d Driver) Describe(ctx context.Context, im load.Image) (*manifest.Built, error) {
 	d = d.withDefaults()
-	i, err := d.compile(ctx, im, load.Spec{})
+	im.Cache = ""
+	i, err := d.compileAs(ctx, im, load.Spec{}, wazero.NewRuntimeConfigInterpreter()) // for a single answer
 	if err != nil {
 		return nil, err
 	}
@@ -106,13 +107,18 @@ func (d Driver) Start(ctx context.Context, im load.Image, s load.Spec) (load.Ins
 
 // compile makes everything but instances of the module.
 func (d Driver) compile(ctx context.Context, im load.Image, s load.Spec) (*instance, error) {
+	return d.compileAs(ctx, im, s, wazero.NewRuntimeConfig())
+}
+
+// compileAs is compile for an engine.
+func (d Driver) compileAs(ctx context.Context, im load.Image, s load.Spec, engine wazero.RuntimeConfig) (*instance, error) {
 	code, err := module(im)
 	if err != nil {
 		return nil, err
 	}
 	i := &instance{
 		d: d, manifest: im.Manifest, spec: s, log: s.Logger(), outward: remote.NewOutward(im.Manifest, s), gate: gate.New(),
-		running: map[*guest]context.CancelFunc{}, done: make(chan struct{}),
+		running: map[*guest]context.CancelFunc{}, done: make(chan struct{}), engine: engine,
 	}
 	if err := i.build(ctx, im.Cache, code); err != nil {
 		return nil, contract.AsError(fmt.Errorf("plugin %s: %w", im.Manifest.ID, err))
@@ -167,7 +173,7 @@ func (i *instance) build(ctx context.Context, cache string, code []byte) error {
 }
 
 func (i *instance) try(ctx context.Context, cache wazero.CompilationCache, code []byte) (err error) {
-	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(true).WithMemoryLimitPages(i.d.pages()).WithDebugInfoEnabled(false)
+	config := i.engine.WithCloseOnContextDone(true).WithMemoryLimitPages(i.d.pages()).WithDebugInfoEnabled(false)
 	if cache != nil {
 		config = config.WithCompilationCache(cache)
 	}

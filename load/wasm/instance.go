@@ -30,6 +30,7 @@ type instance struct {
 	table    *remote.Table // set before any call
 	gate     *gate.Gate    // of calls
 
+	engine   wazero.RuntimeConfig
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	cache    wazero.CompilationCache

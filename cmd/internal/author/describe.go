@@ -14,7 +14,7 @@ import (
 )
 
 // describeTimeout is how long a plugin may take to say what it is.
-const describeTimeout = 20 * time.Second
+const describeTimeout = 2 * time.Minute
 
 // Describe runs the built plugin of the folder, in a clean environment and without opening
 // it, and returns what it says of itself. It runs the first target that can run here; nil
@@ -28,9 +28,6 @@ func (f *Folder) Describe(ctx context.Context) (*manifest.Built, error) {
 		case manifest.RuntimeProcess:
 			return process.Driver{StartTimeout: describeTimeout}.Describe(ctx, im)
 		case manifest.RuntimeWasm:
-			if dir, err := os.UserCacheDir(); err == nil {
-				im.Cache = filepath.Join(dir, "plugstead", "wasm")
-			}
 			return wasm.Driver{}.Describe(ctx, im)
 		}
 	}
