@@ -358,9 +358,7 @@ func TestEveryVerbSaysItsEffect(t *testing.T) {
 	for _, c := range plugcobra.Commands(nil) {
 		seen++
 		want := "Effect: read-only" // verify and doctor go on: with --fix
-		if c.Name() == "config" {
-			want = "Effect: set and edit change the installed set."
-		} else if changes[c.Name()] {
+		if changes[c.Name()] {
 			want = "Effect: changes the installed set."
 		} else if c.Name() == "lock" {
 			want = "Effect: writes the lock file."
