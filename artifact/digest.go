@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,12 +16,66 @@ import (
 // ErrDigest says that bytes are not those that a digest or a size promised.
 var ErrDigest = errors.New("content does not match its digest")
 
-// Digest names bytes by their SHA-256: "sha256:" and 64 lower-case hex digits.
+// Digest names bytes by their hash: the algorithm, a colon and lower-case hex digits.
+// Everything that belongs to a plugin is named by SHA-256; SHA-512 occurs in what others
+// keep in a registry.
 type Digest string
+
+// Algorithm is a hash function of digests.
+type Algorithm string
+
+// The algorithms of the OCI image specification.
+const (
+	SHA256 Algorithm = "sha256"
+	SHA512 Algorithm = "sha512"
+)
+
+// New returns the hash function, or nil for an algorithm that is not known. Its state
+// can be marshalled (encoding.BinaryMarshaler).
+func (a Algorithm) New() hash.Hash {
+	switch a {
+	case SHA256:
+		return sha256.New()
+	case SHA512:
+		return sha512.New()
+	}
+	return nil
+}
+
+// Digest returns the digest that h has come to, a hash of this algorithm.
+func (a Algorithm) Digest(h hash.Hash) Digest {
+	return Digest(string(a) + ":" + hex.EncodeToString(h.Sum(nil)))
+}
+
+// DigestOf hashes b, or returns "" for an algorithm that is not known.
+func (a Algorithm) DigestOf(b []byte) Digest {
+	h := a.New()
+	if h == nil {
+		return ""
+	}
+	h.Write(b)
+	return a.Digest(h)
+}
+
+// Algorithm returns what stands before the colon.
+func (d Digest) Algorithm() Algorithm {
+	a, _, _ := strings.Cut(string(d), ":")
+	return Algorithm(a)
+}
+
+// ParseAnyDigest checks the form of a digest of any known algorithm, as registries
+// keep them for others.
+func ParseAnyDigest(s string) (Digest, error) {
+	h := Digest(s).Algorithm().New()
+	if h == nil || len(Digest(s).Hex()) != 2*h.Size() || !lowerHex(Digest(s).Hex()) {
+		return "", fmt.Errorf("digest %.150q: want sha256: and 64, or sha512: and 128 lower-case hex digits", s)
+	}
+	return Digest(s), nil
+}
 
 const sha256Prefix = "sha256:"
 
-// ParseDigest checks the form of s.
+// ParseDigest checks the form of the digest of a part of a plugin, which is a SHA-256.
 func ParseDigest(s string) (Digest, error) {
 	h, ok := strings.CutPrefix(s, sha256Prefix)
 	if !ok || len(h) != 2*sha256.Size || !lowerHex(h) {
@@ -46,10 +101,19 @@ func DigestOf(b []byte) Digest {
 }
 
 // Hex returns the digits without the algorithm.
-func (d Digest) Hex() string { return strings.TrimPrefix(string(d), sha256Prefix) }
+func (d Digest) Hex() string {
+	_, h, ok := strings.Cut(string(d), ":")
+	if !ok {
+		return string(d)
+	}
+	return h
+}
 
 // Short returns enough of the digits to tell digests apart in a message.
-func (d Digest) Short() string { return sha256Prefix + d.Hex()[:min(12, len(d.Hex()))] }
+func (d Digest) Short() string {
+	h := d.Hex()
+	return string(d[:len(d)-len(h)]) + h[:min(12, len(h))]
+}
 
 // Descriptor points to bytes: what they are, their digest and their size in bytes.
 // The JSON form is that of the OCI image specification.

@@ -13,6 +13,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
@@ -44,10 +45,40 @@ var (
 
 // Backend is everything a registry keeps. Its methods allow concurrent calls.
 type Backend interface {
+	Namespaces
 	Documents
 	Blobs
 	Manifests
 	Committer
+}
+
+// Kind says what the repositories of a namespace may hold.
+type Kind string
+
+// The kinds of namespaces.
+const (
+	// KindPlugin holds plugins: every tag is a version, never moves and is in the index.
+	KindPlugin Kind = "plugin"
+	// KindOCI holds whatever OCI clients push: tags move, and everything may be deleted.
+	KindOCI Kind = "oci"
+)
+
+// Namespace is the first part of the name of a repository, and so of the id of a plugin.
+type Namespace struct {
+	Name string
+	Kind Kind
+}
+
+// NamespaceOf returns the first part of the name of a repository.
+func NamespaceOf(repo string) string {
+	ns, _, _ := strings.Cut(repo, "/")
+	return ns
+}
+
+// Namespaces are made by [Commit.Namespace].
+type Namespaces interface {
+	// Namespace returns a namespace, or ErrNotFound if nobody has made it.
+	Namespace(ctx context.Context, name string) (Namespace, error)
 }
 
 // Documents reads the index.
@@ -67,29 +98,33 @@ type Documents interface {
 
 // Blobs are bytes by digest, visible in the repositories they were put in.
 type Blobs interface {
-	// OpenBlob returns a blob and its size, or ErrNotFound. The caller closes it. If
-	// it is an *os.File it is sent without copying.
+	// OpenBlob returns a blob and its size in bytes, or ErrNotFound. The caller closes it.
+	// If it is an *os.File it is sent without copying.
 	OpenBlob(ctx context.Context, repo string, d artifact.Digest) (io.ReadSeekCloser, int64, error)
 	// MountBlob makes a blob of one repository visible in another, or ErrNotFound.
 	MountBlob(ctx context.Context, repo, from string, d artifact.Digest) error
-	// NewUpload begins an upload and returns its name.
-	NewUpload(ctx context.Context, repo string) (name string, err error)
-	// Upload returns one that was begun and not ended, or ErrNotFound.
+	// NewUpload begins an upload and returns its name. The blob will have a digest of
+	// this algorithm; another one is possible and costs a second reading.
+	NewUpload(ctx context.Context, repo string, a artifact.Algorithm) (name string, err error)
+	// Upload returns one that was begun and not ended, or ErrNotFound. The caller
+	// closes it.
 	Upload(ctx context.Context, repo, name string) (Upload, error)
 }
 
-// Upload is a blob that is arriving. One request at a time holds it; Close lets it
-// go and keeps what arrived.
+// Upload is a blob that is arriving, as one request sees it. Of two requests that add
+// to one upload at the same time, one gets ErrOffset, or waits until the other is done.
 type Upload interface {
 	// Size is the number of bytes that arrived.
 	Size() int64
-	// Append adds bytes at the end.
-	Append(r io.Reader) error
-	// Commit checks the digest, makes the blob durable and visible and ends the
-	// upload. On artifact.ErrDigest the upload is gone.
-	Commit(ctx context.Context, d artifact.Digest) error
+	// Append adds bytes at the end. What arrived before an error of r stays.
+	Append(ctx context.Context, r io.Reader) error
+	// Commit adds the rest of the bytes, checks the digest, makes the blob durable and
+	// visible and ends the upload. On artifact.ErrDigest the upload is gone; after an
+	// error of r it stays with what arrived before Commit or with more.
+	Commit(ctx context.Context, rest io.Reader, d artifact.Digest) error
 	// Cancel ends the upload without a blob.
-	Cancel() error
+	Cancel(ctx context.Context) error
+	// Close lets the upload go and keeps what arrived.
 	Close() error
 }
 
@@ -97,31 +132,49 @@ type Upload interface {
 type Manifests interface {
 	// Manifest returns a manifest by digest or tag, or ErrNotFound.
 	Manifest(ctx context.Context, repo, ref string) (artifact.Descriptor, []byte, error)
-	// Tags lists the tags of a repository, sorted, or ErrNotFound if there is no such
-	// repository.
-	Tags(ctx context.Context, repo string) ([]string, error)
-	// Referrers lists the manifests whose subject is d.
-	Referrers(ctx context.Context, repo string, d artifact.Digest) ([]artifact.Descriptor, error)
+	// Tags lists a page of the tags of a repository, sorted by their bytes, or returns
+	// ErrNotFound if there is no such repository.
+	Tags(ctx context.Context, repo string, p Page) ([]string, error)
+	// Referrers lists a page of the manifests whose subject is d, sorted by digest,
+	// of one artifact type or, with "", of all.
+	Referrers(ctx context.Context, repo string, d artifact.Digest, artifactType string, p Page) ([]artifact.Descriptor, error)
+}
+
+// Page is a part of a sorted list.
+type Page struct {
+	After string // the list goes on behind this entry, which need not be there
+	Limit int    // at most so many entries; 0: all
 }
 
 // Committer changes what a registry says.
 type Committer interface {
 	// Commit makes everything in c true, durably, or nothing: one transaction. With it
 	// change the documents of names that the plugin begins or ceases to offer. It
-	// returns ErrBound if a tag names another digest, ErrNotFound for the release of
-	// a Yank that does not exist, and ErrInvalid if a limit of the index forbids it.
+	// returns ErrBound if a tag that does not move names another digest or a namespace
+	// has another kind, ErrNotFound for the release of a Yank or the object of a Delete
+	// that does not exist, and ErrInvalid if a limit of the index forbids it.
 	Commit(ctx context.Context, c Commit) (Receipt, error)
 }
 
 // Commit is one change. Zero fields are left alone.
 type Commit struct {
-	Repo     string
-	Manifest *Manifest // stored under its digest
-	Tag      string    // bound to Manifest
-	Release  *Release  // tagging a plugin artifact publishes it
-	Yank     *Yank
-	Actor    string // who did it
-	DryRun   bool   // run every check, keep nothing
+	Namespace *Namespace // made, unless it is there
+	Repo      string
+	Manifest  *Manifest // stored under its digest
+	Tags      []string  // bound to Manifest
+	Move      bool      // tags that name something else are bound anew
+	Release   *Release  // tagging a plugin artifact publishes it
+	Yank      *Yank
+	Delete    *Delete
+	Actor     string // who did it
+	DryRun    bool   // run every check, keep nothing
+}
+
+// Delete removes one object of the repository: what is not "".
+type Delete struct {
+	Tag      string
+	Manifest artifact.Digest // with the tags that name it
+	Blob     artifact.Digest
 }
 
 // Manifest is an OCI index or manifest to store.

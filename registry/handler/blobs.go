@@ -72,7 +72,7 @@ func (h *handler) startUpload(w http.ResponseWriter, r *http.Request, t target, 
 		h.fail(w, r, registry.AsError(err, ""))
 		return
 	}
-	name, err := h.b.NewUpload(r.Context(), t.repo)
+	name, err := h.b.NewUpload(r.Context(), t.repo, artifact.SHA256)
 	if err != nil {
 		h.fail(w, r, registry.AsError(err, registry.CodeNameUnknown))
 		return
@@ -102,15 +102,15 @@ func (h *handler) patchUpload(w http.ResponseWriter, r *http.Request, t target, 
 		return
 	}
 	defer u.Close()
-	if err := h.append(u, r); err != nil {
+	if err := h.append(u, r, func(body io.Reader) error { return u.Append(r.Context(), body) }); err != nil {
 		h.fail(w, r, registry.AsError(err, registry.CodeUploadUnknown))
 		return
 	}
 	h.uploadAt(w, t.repo, t.ref, u.Size(), http.StatusAccepted)
 }
 
-// append adds the body to an upload. Content-Range, if present, must continue it.
-func (h *handler) append(u registry.Upload, r *http.Request) error {
+// append gives the body to an upload. Content-Range, if present, must continue it.
+func (h *handler) append(u registry.Upload, r *http.Request, add func(io.Reader) error) error {
 	if s := r.Header.Get("Content-Range"); s != "" {
 		start, ok := rangeStart(s)
 		if !ok || start != u.Size() {
@@ -118,10 +118,10 @@ func (h *handler) append(u registry.Upload, r *http.Request) error {
 		}
 	}
 	body := &limited{r: r.Body, left: h.o.MaxBlob - u.Size()}
-	err := u.Append(body)
+	err := add(body)
 	switch {
 	case errors.Is(body.err, errTooLarge):
-		return errors.Join(&registry.Error{Code: registry.CodeSizeInvalid, Detail: fmt.Sprintf("a blob has at most %d bytes", h.o.MaxBlob)}, u.Cancel())
+		return errors.Join(&registry.Error{Code: registry.CodeSizeInvalid, Detail: fmt.Sprintf("a blob has at most %d bytes", h.o.MaxBlob)}, u.Cancel(r.Context()))
 	case body.err != nil:
 		return &registry.Error{Code: registry.CodeUploadInvalid, Detail: "the body ended early", Err: body.err}
 	}
@@ -172,14 +172,11 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, t target, unnam
 	defer u.Close()
 	d, err := digestOf(r.URL.Query().Get("digest"))
 	if err == nil {
-		err = h.append(u, r)
-	}
-	if err == nil {
-		err = u.Commit(detached(r), d)
+		err = h.append(u, r, func(body io.Reader) error { return u.Commit(detached(r), body, d) })
 	}
 	if err != nil {
 		if unnamed {
-			err = errors.Join(err, u.Cancel())
+			err = errors.Join(err, u.Cancel(r.Context()))
 		}
 		h.fail(w, r, registry.AsError(err, registry.CodeUploadUnknown))
 		return
@@ -190,7 +187,7 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, t target, unnam
 func (h *handler) cancelUpload(w http.ResponseWriter, r *http.Request, t target, _ string) {
 	u, err := h.b.Upload(r.Context(), t.repo, t.ref)
 	if err == nil {
-		err = errors.Join(u.Cancel(), u.Close())
+		err = errors.Join(u.Cancel(r.Context()), u.Close())
 	}
 	if err != nil {
 		h.fail(w, r, registry.AsError(err, registry.CodeUploadUnknown))

@@ -140,8 +140,8 @@ type counting struct {
 	names map[string]string
 }
 
-func (c counting) NewUpload(ctx context.Context, repo string) (string, error) {
-	name, err := c.Backend.NewUpload(ctx, repo)
+func (c counting) NewUpload(ctx context.Context, repo string, a artifact.Algorithm) (string, error) {
+	name, err := c.Backend.NewUpload(ctx, repo, a)
 	c.names[name] = repo
 	return name, err
 }
@@ -318,7 +318,9 @@ func (b broken) Search(context.Context, index.Query) iter.Seq2[index.Hit, error]
 func (b broken) OpenBlob(context.Context, string, artifact.Digest) (io.ReadSeekCloser, int64, error) {
 	return nil, 0, b.err
 }
-func (b broken) NewUpload(context.Context, string) (string, error) { return "", b.err }
+func (b broken) NewUpload(context.Context, string, artifact.Algorithm) (string, error) {
+	return "", b.err
+}
 func (b broken) Upload(context.Context, string, string) (registry.Upload, error) {
 	return full{b.err}, nil
 }
@@ -326,8 +328,8 @@ func (b broken) Upload(context.Context, string, string) (registry.Upload, error)
 func (b broken) Manifest(context.Context, string, string) (artifact.Descriptor, []byte, error) {
 	return artifact.Descriptor{}, nil, b.err
 }
-func (b broken) Tags(context.Context, string) ([]string, error) { return nil, b.err }
-func (b broken) Referrers(context.Context, string, artifact.Digest) ([]artifact.Descriptor, error) {
+func (b broken) Tags(context.Context, string, registry.Page) ([]string, error) { return nil, b.err }
+func (b broken) Referrers(context.Context, string, artifact.Digest, string, registry.Page) ([]artifact.Descriptor, error) {
 	return nil, b.err
 }
 
@@ -338,11 +340,11 @@ func (b broken) Commit(context.Context, registry.Commit) (registry.Receipt, erro
 // full is an upload to a full disk.
 type full struct{ err error }
 
-func (f full) Size() int64                                   { return 0 }
-func (f full) Append(io.Reader) error                        { return f.err }
-func (f full) Commit(context.Context, artifact.Digest) error { return f.err }
-func (f full) Cancel() error                                 { return nil }
-func (f full) Close() error                                  { return nil }
+func (f full) Size() int64                                              { return 0 }
+func (f full) Append(context.Context, io.Reader) error                  { return f.err }
+func (f full) Commit(context.Context, io.Reader, artifact.Digest) error { return f.err }
+func (f full) Cancel(context.Context) error                             { return nil }
+func (f full) Close() error                                             { return nil }
 
 func TestBrokenBackend(t *testing.T) {
 	zero := strings.Repeat("0", 64)

@@ -116,7 +116,7 @@ func TestTagNames(t *testing.T) {
 	for _, tag := range []string{"v1.0.0", "1.0", "1.0.0_x", "01.0.0", "latest", "1.0.0-", "_", strings.Repeat("1", 128)} {
 		want(t, tag, send(h, "PUT", "/v2/acme/hello/manifests/"+tag, bytes.NewReader(raw), "Content-Type", artifact.MediaIndex), 422, "PLUGIN_INVALID")
 	}
-	if tags, err := b.Tags(t.Context(), "acme/hello"); err != nil || fmt.Sprint(tags) != "[1.0.0]" {
+	if tags, err := b.Tags(t.Context(), "acme/hello", registry.Page{}); err != nil || fmt.Sprint(tags) != "[1.0.0]" {
 		t.Errorf("tags %v, %v", tags, err)
 	}
 	want(t, "the version itself, again", send(h, "PUT", "/v2/acme/hello/manifests/1.0.0", bytes.NewReader(raw), "Content-Type", artifact.MediaIndex), 201, "")

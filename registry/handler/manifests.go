@@ -39,7 +39,7 @@ func (h *handler) getManifest(w http.ResponseWriter, r *http.Request, t target, 
 }
 
 func (h *handler) getTags(w http.ResponseWriter, r *http.Request, t target, _ string) {
-	tags, err := h.b.Tags(r.Context(), t.repo)
+	tags, err := h.b.Tags(r.Context(), t.repo, registry.Page{})
 	if err != nil {
 		h.fail(w, r, registry.AsError(err, registry.CodeNameUnknown))
 		return
@@ -74,7 +74,7 @@ func (h *handler) getReferrers(w http.ResponseWriter, r *http.Request, t target,
 		h.fail(w, r, registry.AsError(err, ""))
 		return
 	}
-	list, err := h.b.Referrers(r.Context(), t.repo, d)
+	list, err := h.b.Referrers(r.Context(), t.repo, d, "", registry.Page{})
 	if err != nil {
 		h.fail(w, r, registry.AsError(err, registry.CodeNameUnknown))
 		return
@@ -105,7 +105,7 @@ func (h *handler) putManifest(w http.ResponseWriter, r *http.Request, t target, 
 	}
 	c := registry.Commit{Repo: t.repo, Manifest: m, Actor: actor}
 	if err == nil && !strings.Contains(t.ref, ":") {
-		c.Tag = t.ref
+		c.Tags = []string{t.ref}
 		c.Release, err = h.release(r, t, m, w.Header())
 	}
 	var rec registry.Receipt

@@ -52,9 +52,9 @@ func TestPositions(t *testing.T) {
 		{registry.Commit{Repo: "acme/a", Manifest: one}, 1, false},
 		{registry.Commit{Repo: "acme/a", Manifest: one}, 1, true},
 		{registry.Commit{Repo: "acme/b", Manifest: one}, 2, false},
-		{registry.Commit{Repo: "acme/a", Manifest: one, Tag: "1.0.0", Release: release(t, "acme/a", "1.0.0"), DryRun: true}, 2, false},
-		{registry.Commit{Repo: "acme/a", Manifest: one, Tag: "1.0.0", Release: release(t, "acme/a", "1.0.0")}, 3, false},
-		{registry.Commit{Repo: "acme/a", Manifest: one, Tag: "1.0.0", Release: release(t, "acme/a", "1.0.0")}, 3, true},
+		{registry.Commit{Repo: "acme/a", Manifest: one, Tags: []string{"1.0.0"}, Release: release(t, "acme/a", "1.0.0"), DryRun: true}, 2, false},
+		{registry.Commit{Repo: "acme/a", Manifest: one, Tags: []string{"1.0.0"}, Release: release(t, "acme/a", "1.0.0")}, 3, false},
+		{registry.Commit{Repo: "acme/a", Manifest: one, Tags: []string{"1.0.0"}, Release: release(t, "acme/a", "1.0.0")}, 3, true},
 		{registry.Commit{Repo: "acme/a", Yank: yank, DryRun: true}, 3, false},
 		{registry.Commit{Repo: "acme/a", Yank: yank}, 4, false},
 		{registry.Commit{Repo: "acme/a", Yank: yank}, 4, true},
@@ -69,7 +69,7 @@ func TestPositions(t *testing.T) {
 // TestRefusedCommitsChangeNothing runs commits that are half right.
 func TestRefusedCommitsChangeNothing(t *testing.T) {
 	r := memory.New()
-	commit(t, r, registry.Commit{Repo: "acme/a", Manifest: document("{}"), Tag: "1.0.0", Release: release(t, "acme/a", "1.0.0")})
+	commit(t, r, registry.Commit{Repo: "acme/a", Manifest: document("{}"), Tags: []string{"1.0.0"}, Release: release(t, "acme/a", "1.0.0")})
 	before, _, err := r.Document(t.Context(), "acme/a")
 	if err != nil {
 		t.Fatal(err)
@@ -79,8 +79,8 @@ func TestRefusedCommitsChangeNothing(t *testing.T) {
 		c    registry.Commit
 		want error
 	}{
-		"moved tag":           {registry.Commit{Repo: "acme/a", Manifest: other, Tag: "1.0.0", Release: release(t, "acme/a", "1.0.0")}, registry.ErrBound},
-		"version under a tag": {registry.Commit{Repo: "acme/a", Manifest: other, Tag: "1.0.0_", Release: release(t, "acme/a", "1.0.0")}, registry.ErrBound},
+		"moved tag":           {registry.Commit{Repo: "acme/a", Manifest: other, Tags: []string{"1.0.0"}, Release: release(t, "acme/a", "1.0.0")}, registry.ErrBound},
+		"version under a tag": {registry.Commit{Repo: "acme/a", Manifest: other, Tags: []string{"1.0.0_"}, Release: release(t, "acme/a", "1.0.0")}, registry.ErrBound},
 		"unknown plugin":      {registry.Commit{Repo: "acme/b", Yank: &registry.Yank{ID: "acme/b", Version: version.MustParse("1.0.0")}}, registry.ErrNotFound},
 		"unknown version":     {registry.Commit{Repo: "acme/a", Manifest: other, Yank: &registry.Yank{ID: "acme/a", Version: version.MustParse("1.0.1")}}, registry.ErrNotFound},
 	} {
@@ -97,7 +97,7 @@ func TestRefusedCommitsChangeNothing(t *testing.T) {
 			t.Errorf("%s: the index changed: %v", name, err)
 		}
 	}
-	if tags, err := r.Tags(t.Context(), "acme/a"); err != nil || fmt.Sprint(tags) != "[1.0.0]" {
+	if tags, err := r.Tags(t.Context(), "acme/a", registry.Page{}); err != nil || fmt.Sprint(tags) != "[1.0.0]" {
 		t.Errorf("tags %v, %v", tags, err)
 	}
 }
@@ -141,7 +141,7 @@ func TestBlobsStayInTheirRepository(t *testing.T) {
 	r := memory.New()
 	d := artifact.DigestOf([]byte("hello"))
 	upload := func(repo, content string, want artifact.Digest) error {
-		name, err := r.NewUpload(t.Context(), repo)
+		name, err := r.NewUpload(t.Context(), repo, artifact.SHA256)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func TestBlobsStayInTheirRepository(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = errors.Join(u.Append(strings.NewReader(content)), u.Commit(t.Context(), want))
+		err = errors.Join(u.Commit(t.Context(), strings.NewReader(content), want))
 		if _, gone := r.Upload(t.Context(), repo, name); !errors.Is(gone, registry.ErrNotFound) {
 			t.Errorf("the upload is still there: %v", gone)
 		}
@@ -188,7 +188,7 @@ func TestBlobsStayInTheirRepository(t *testing.T) {
 // later would see it.
 func TestUploadKeepsWhatArrived(t *testing.T) {
 	r := memory.New()
-	name, err := r.NewUpload(t.Context(), "acme/a")
+	name, err := r.NewUpload(t.Context(), "acme/a", artifact.SHA256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestUploadKeepsWhatArrived(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := u.Append(io.MultiReader(strings.NewReader("hel"), iotest.ErrReader(io.ErrUnexpectedEOF))); !errors.Is(err, io.ErrUnexpectedEOF) || u.Size() != 3 {
+	if err := u.Append(t.Context(), io.MultiReader(strings.NewReader("hel"), iotest.ErrReader(io.ErrUnexpectedEOF))); !errors.Is(err, io.ErrUnexpectedEOF) || u.Size() != 3 {
 		t.Errorf("%d bytes, %v", u.Size(), err)
 	}
 	if err := u.Close(); err != nil {
@@ -206,7 +206,7 @@ func TestUploadKeepsWhatArrived(t *testing.T) {
 	if err != nil || again.Size() != 3 {
 		t.Fatalf("%v", err)
 	}
-	if err := errors.Join(again.Append(strings.NewReader("lo")), again.Commit(t.Context(), artifact.DigestOf([]byte("hello")))); err != nil {
+	if err := again.Commit(t.Context(), strings.NewReader("lo"), artifact.DigestOf([]byte("hello"))); err != nil {
 		t.Error(err)
 	}
 	for _, repo := range []string{"acme/a", "acme/b"} {

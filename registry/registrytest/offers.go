@@ -143,7 +143,7 @@ func offering(t *testing.T, id manifest.ID, names ...manifest.ID) registry.Commi
 		t.Fatal(err)
 	}
 	return registry.Commit{
-		Repo: string(id), Tag: "1.0.0", Manifest: &registry.Manifest{Descriptor: d, Raw: raw},
+		Repo: string(id), Tags: []string{"1.0.0"}, Manifest: &registry.Manifest{Descriptor: d, Raw: raw},
 		// Who publishes says nothing of who offers the name.
 		Release: &registry.Release{Header: index.Header{V: 1, ID: id, Providers: []manifest.ID{"evil/provider"}}, Release: rel},
 	}

@@ -176,7 +176,7 @@ func dryRun(t *testing.T, s *Server) {
 		t.Fatal(err)
 	}
 	c := registry.Commit{
-		Repo: "acme/hello", Tag: "1.0.0", Manifest: &registry.Manifest{Descriptor: im.Descriptor, Raw: raw},
+		Repo: "acme/hello", Tags: []string{"1.0.0"}, Manifest: &registry.Manifest{Descriptor: im.Descriptor, Raw: raw},
 		Release: &registry.Release{Header: index.Header{V: 1, ID: "acme/hello"}, Release: rel}, DryRun: true,
 	}
 	if _, err := s.Backend.Commit(t.Context(), c); err != nil {

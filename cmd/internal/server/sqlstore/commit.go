@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -53,16 +54,24 @@ func (t *change) exec(query string, args ...any) error {
 }
 
 func (t *change) apply() error {
+	if t.c.Namespace != nil {
+		if err := t.namespace(t.c.Namespace); err != nil {
+			return err
+		}
+	}
 	if t.c.Manifest != nil {
 		if err := t.manifest(t.c.Manifest); err != nil {
 			return err
 		}
 	}
-	if t.c.Tag != "" {
-		bound, err := t.tag()
+	if len(t.c.Tags) > 0 {
+		bound, err := t.tags()
 		if err != nil || bound {
 			return err
 		}
+	}
+	if t.c.Delete != nil {
+		return t.delete(t.c.Delete)
 	}
 	if t.c.Release != nil {
 		if err := t.release(t.c.Release); err != nil {
@@ -84,19 +93,72 @@ func (t *change) manifest(m *registry.Manifest) error {
 		t.c.Repo, m.Digest, m.MediaType, m.ArtifactType, string(annotations), m.Subject, m.Raw)
 }
 
-// tag binds the tag. bound tells that it names this manifest already.
-func (t *change) tag() (bound bool, err error) {
+// tags binds the tags. bound tells that all of them name this manifest already.
+func (t *change) tags() (bound bool, err error) {
+	bound = true
+	for _, tag := range t.c.Tags {
+		b, err := t.tag(tag)
+		if err != nil {
+			return false, err
+		}
+		bound = bound && b
+	}
+	return bound, nil
+}
+
+func (t *change) tag(tag string) (bound bool, err error) {
 	var old artifact.Digest
-	err = t.tx.QueryRowContext(t.ctx, `select digest from tag where repo = ? and tag = ?`, t.c.Repo, t.c.Tag).Scan(&old)
+	err = t.tx.QueryRowContext(t.ctx, `select digest from tag where repo = ? and tag = ?`, t.c.Repo, tag).Scan(&old)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return false, t.exec(`insert into tag values (?, ?, ?)`, t.c.Repo, t.c.Tag, t.c.Manifest.Digest)
+		return false, t.exec(`insert into tag values (?, ?, ?)`, t.c.Repo, tag, t.c.Manifest.Digest)
 	case err != nil:
 		return false, err
-	case old != t.c.Manifest.Digest:
-		return false, fmt.Errorf("tag %s:%s: %w", t.c.Repo, t.c.Tag, registry.ErrBound)
+	case old == t.c.Manifest.Digest:
+		return true, nil
+	case t.c.Move:
+		return false, t.exec(`update tag set digest = ? where repo = ? and tag = ?`, t.c.Manifest.Digest, t.c.Repo, tag)
 	}
-	return true, nil
+	return false, fmt.Errorf("tag %s:%s: %w", t.c.Repo, tag, registry.ErrBound)
+}
+
+// namespace makes a namespace, unless it is there.
+func (t *change) namespace(ns *registry.Namespace) error {
+	var kind registry.Kind
+	err := t.tx.QueryRowContext(t.ctx, `select kind from namespace where name = ?`, ns.Name).Scan(&kind)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return t.exec(`insert into namespace values (?, ?)`, ns.Name, ns.Kind)
+	case err == nil && kind != ns.Kind:
+		return fmt.Errorf("namespace %s is of kind %s: %w", ns.Name, kind, registry.ErrBound)
+	}
+	return err
+}
+
+// delete removes an object of the repository. The bytes of a blob stay.
+func (t *change) delete(d *registry.Delete) error {
+	for _, x := range []struct{ what, of, query string }{
+		{"tag", d.Tag, `delete from tag where repo = ? and tag = ?`},
+		{"manifest", string(d.Manifest), `delete from manifest where repo = ? and digest = ?`},
+		{"blob", string(d.Blob), `delete from blob where repo = ? and digest = ?`},
+	} {
+		if x.of == "" {
+			continue
+		}
+		before := t.changed
+		t.changed = false
+		if err := t.exec(x.query, t.c.Repo, x.of); err != nil {
+			return err
+		}
+		if !t.changed {
+			return fmt.Errorf("%s %s: %w", x.what, x.of, registry.ErrNotFound)
+		}
+		t.changed = t.changed || before
+	}
+	if d.Manifest == "" {
+		return nil
+	}
+	return t.exec(`delete from tag where repo = ? and digest = ?`, t.c.Repo, d.Manifest)
 }
 
 func (t *change) plugin(id manifest.ID) (*index.Plugin, error) {
@@ -231,6 +293,12 @@ func (t *change) what() string {
 		return fmt.Sprintf("unyank %s %s", c.Yank.ID, c.Yank.Version)
 	case c.Yank != nil:
 		return fmt.Sprintf("yank %s %s", c.Yank.ID, c.Yank.Version)
+	}
+	switch {
+	case c.Delete != nil:
+		return fmt.Sprintf("delete %s %s", c.Repo, cmp.Or(c.Delete.Tag, string(c.Delete.Manifest), string(c.Delete.Blob)))
+	case c.Manifest == nil:
+		return "namespace " + c.Namespace.Name
 	}
 	return fmt.Sprintf("push %s %s", c.Repo, c.Manifest.Digest)
 }

@@ -72,7 +72,7 @@ func TestMount(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	d := artifact.DigestOf([]byte("hello"))
-	name, err := s.NewUpload(t.Context(), "a/b")
+	name, err := s.NewUpload(t.Context(), "a/b", artifact.SHA256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestMount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(u.Append(strings.NewReader("hello")), u.Commit(t.Context(), d), u.Close()); err != nil {
+	if err := errors.Join(u.Commit(t.Context(), strings.NewReader("hello"), d), u.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := s.OpenBlob(t.Context(), "c/d", d); !errors.Is(err, registry.ErrNotFound) {

@@ -41,7 +41,7 @@ func offering(t testing.TB, id manifest.ID, v string, names ...string) registry.
 		t.Fatal(err)
 	}
 	return registry.Commit{
-		Repo: string(id), Tag: v, Manifest: &registry.Manifest{Descriptor: d, Raw: raw},
+		Repo: string(id), Tags: []string{v}, Manifest: &registry.Manifest{Descriptor: d, Raw: raw},
 		Release: &registry.Release{Header: index.Header{V: 1, ID: id}, Release: rel},
 	}
 }

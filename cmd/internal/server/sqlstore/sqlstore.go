@@ -71,6 +71,13 @@ func missing(what string, x any, err error) error {
 	return err
 }
 
+// Namespace implements registry.Namespaces.
+func (s *Store) Namespace(ctx context.Context, name string) (registry.Namespace, error) {
+	ns := registry.Namespace{Name: name}
+	err := s.read.QueryRowContext(ctx, `select kind from namespace where name = ?`, name).Scan(&ns.Kind)
+	return ns, missing("namespace", name, err)
+}
+
 // Document implements registry.Documents.
 func (s *Store) Document(ctx context.Context, id manifest.ID) (b []byte, d artifact.Digest, err error) {
 	err = s.read.QueryRowContext(ctx, `select document, digest from plugin where id = ?`, id).Scan(&b, &d)
@@ -121,7 +128,7 @@ func (s *Store) MountBlob(ctx context.Context, repo, from string, d artifact.Dig
 }
 
 // NewUpload implements registry.Blobs.
-func (s *Store) NewUpload(_ context.Context, repo string) (string, error) {
+func (s *Store) NewUpload(_ context.Context, repo string, _ artifact.Algorithm) (string, error) {
 	u, err := s.blobs.NewUpload(repo)
 	if err != nil {
 		return "", err
@@ -144,7 +151,14 @@ type upload struct {
 	s *Store
 }
 
-func (u upload) Commit(ctx context.Context, d artifact.Digest) error {
+func (u upload) Append(_ context.Context, r io.Reader) error { return u.Upload.Append(r) }
+
+func (u upload) Cancel(context.Context) error { return u.Upload.Cancel() }
+
+func (u upload) Commit(ctx context.Context, rest io.Reader, d artifact.Digest) error {
+	if err := u.Upload.Append(rest); err != nil {
+		return err
+	}
 	size := u.Size()
 	if err := u.Upload.Commit(ctx, d); err != nil {
 		return err
@@ -175,9 +189,9 @@ func (s *Store) Manifest(ctx context.Context, repo, ref string) (artifact.Descri
 }
 
 // Tags implements registry.Manifests.
-func (s *Store) Tags(ctx context.Context, repo string) ([]string, error) {
+func (s *Store) Tags(ctx context.Context, repo string, p registry.Page) ([]string, error) {
 	out := []string{}
-	rows, err := s.read.QueryContext(ctx, `select tag from tag where repo = ? order by tag`, repo)
+	rows, err := s.read.QueryContext(ctx, `select tag from tag where repo = ? and tag > ? order by tag limit ?`, repo, p.After, limit(p))
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +203,7 @@ func (s *Store) Tags(ctx context.Context, repo string) ([]string, error) {
 		}
 		out = append(out, t)
 	}
-	if err := rows.Err(); err != nil || len(out) > 0 {
+	if err := rows.Err(); err != nil || len(out) > 0 || p.After != "" {
 		return out, err
 	}
 	var n int
@@ -197,9 +211,18 @@ func (s *Store) Tags(ctx context.Context, repo string) ([]string, error) {
 	return out, missing("repository", repo, err)
 }
 
+// limit is that of a page as SQLite wants it.
+func limit(p registry.Page) int {
+	if p.Limit <= 0 {
+		return -1
+	}
+	return p.Limit
+}
+
 // Referrers implements registry.Manifests.
-func (s *Store) Referrers(ctx context.Context, repo string, d artifact.Digest) ([]artifact.Descriptor, error) {
-	rows, err := s.read.QueryContext(ctx, `select `+manifestColumns+` from manifest m where m.repo = ? and m.subject = ? order by m.digest`, repo, d)
+func (s *Store) Referrers(ctx context.Context, repo string, d artifact.Digest, artifactType string, p registry.Page) ([]artifact.Descriptor, error) {
+	rows, err := s.read.QueryContext(ctx, `select `+manifestColumns+` from manifest m where m.repo = ? and m.subject = ?
+		and (? = '' or m.artifact_type = ?) and m.digest > ? order by m.digest limit ?`, repo, d, artifactType, artifactType, p.After, limit(p))
 	if err != nil {
 		return nil, err
 	}
