@@ -318,9 +318,11 @@ func (b broken) Search(context.Context, index.Query) iter.Seq2[index.Hit, error]
 func (b broken) OpenBlob(context.Context, string, artifact.Digest) (io.ReadSeekCloser, int64, error) {
 	return nil, 0, b.err
 }
+
 func (b broken) NewUpload(context.Context, string, artifact.Algorithm) (string, error) {
 	return "", b.err
 }
+
 func (b broken) Upload(context.Context, string, string) (registry.Upload, error) {
 	return full{b.err}, nil
 }

@@ -132,4 +132,3 @@ func order(a, b bool) int {
 	}
 	return -1
 }
-
