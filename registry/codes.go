@@ -100,6 +100,8 @@ func AsError(err error, notFound Code) *Error {
 		return &Error{notFound, "not found", err}
 	case errors.Is(err, artifact.ErrDigest):
 		return &Error{CodeDigestInvalid, "content does not match its digest", err}
+	case errors.Is(err, ErrChild):
+		return &Error{CodeChildUnknown, "refers to " + err.Error() + ": push it first", err}
 	case errors.Is(err, ErrOffset):
 		return &Error{CodeUploadInvalid, err.Error(), err}
 	case errors.Is(err, ErrBusy):

@@ -14,6 +14,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
@@ -39,6 +40,8 @@ var (
 	ErrBound    = store.ErrBound // a version tag names another artifact
 	ErrInvalid  = errors.New("invalid")
 	ErrBusy     = errors.New("too many uploads at one time")
+	// ErrChild says that a manifest names something that is not in its repository.
+	ErrChild = errors.New("not in the repository")
 	// ErrOffset says that a chunk of an upload does not begin where the last ended.
 	ErrOffset = errors.New("chunk does not begin where the upload ends")
 )
@@ -101,6 +104,8 @@ type Blobs interface {
 	// OpenBlob returns a blob and its size in bytes, or ErrNotFound. The caller closes it.
 	// If it is an *os.File it is sent without copying.
 	OpenBlob(ctx context.Context, repo string, d artifact.Digest) (io.ReadSeekCloser, int64, error)
+	// StatBlob returns the size of a blob in bytes, or ErrNotFound.
+	StatBlob(ctx context.Context, repo string, d artifact.Digest) (int64, error)
 	// MountBlob makes a blob of one repository visible in another, or ErrNotFound.
 	MountBlob(ctx context.Context, repo, from string, d artifact.Digest) error
 	// NewUpload begins an upload and returns its name. The blob will have a digest of
@@ -152,7 +157,7 @@ type Committer interface {
 	// change the documents of names that the plugin begins or ceases to offer. It
 	// returns ErrBound if a tag that does not move names another digest or a namespace
 	// has another kind, ErrNotFound for the release of a Yank or the object of a Delete
-	// that does not exist, and ErrInvalid if a limit of the index forbids it.
+	// that does not exist, ErrChild, and ErrInvalid if a limit of the index forbids it.
 	Commit(ctx context.Context, c Commit) (Receipt, error)
 }
 
@@ -180,8 +185,23 @@ type Delete struct {
 // Manifest is an OCI index or manifest to store.
 type Manifest struct {
 	artifact.Descriptor
-	Raw     []byte
-	Subject artifact.Digest // what it refers to, or ""
+	Raw      []byte
+	Subject  artifact.Digest // what it refers to, or ""
+	Children []Child         // what it names, all of it
+}
+
+// Redirector is implemented by backends whose blobs others may serve.
+type Redirector interface {
+	// BlobURL returns an address at which everybody can read a blob for a while, or "" if
+	// there is none. It is a secret for that time. It returns ErrNotFound like OpenBlob.
+	BlobURL(ctx context.Context, repo string, d artifact.Digest, ttl time.Duration) (string, error)
+}
+
+// Child is a blob or a manifest that a manifest names. What is in the repository stays
+// there as long as the manifest does, unless it is deleted.
+type Child struct {
+	Digest   artifact.Digest
+	Optional bool // it need not be there
 }
 
 // Release is a published plugin version. Its record is fixed when the commit begins.

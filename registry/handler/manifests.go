@@ -155,6 +155,9 @@ func (h *handler) readUpload(r *http.Request, t target) (*registry.Manifest, *oc
 	if m.ArtifactType == "" && doc.Config != nil {
 		m.ArtifactType = doc.Config.MediaType
 	}
+	for _, c := range doc.children() {
+		m.Children = append(m.Children, registry.Child{Digest: c.Digest})
+	}
 	if doc.Subject != nil {
 		if err := doc.Subject.Check(); err != nil {
 			return nil, nil, bad("subject: %v", err)
@@ -173,6 +176,15 @@ func (h *handler) readUpload(r *http.Request, t target) (*registry.Manifest, *oc
 	return m, doc, nil
 }
 
+// children lists what a document names.
+func (doc *ociDocument) children() []artifact.Descriptor {
+	out := slices.Concat(doc.Layers, doc.Manifests)
+	if doc.Config != nil {
+		out = append(out, *doc.Config)
+	}
+	return out
+}
+
 // checkChildren makes sure that all a manifest refers to is there.
 func (h *handler) checkChildren(r *http.Request, repo string, doc *ociDocument) error {
 	missing := func(d artifact.Descriptor, err error) error {
@@ -189,11 +201,10 @@ func (h *handler) checkChildren(r *http.Request, repo string, doc *ociDocument) 
 		if err := d.Check(); err != nil {
 			return &registry.Error{Code: registry.CodeManifestInvalid, Detail: err.Error()}
 		}
-		b, size, err := h.b.OpenBlob(r.Context(), repo, d.Digest)
+		size, err := h.b.StatBlob(r.Context(), repo, d.Digest)
 		if err != nil {
 			return missing(d, err)
 		}
-		b.Close()
 		if size != d.Size {
 			return &registry.Error{Code: registry.CodeManifestInvalid, Detail: fmt.Sprintf("%s has %d bytes, not %d", d.Digest, size, d.Size)}
 		}

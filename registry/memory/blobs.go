@@ -24,6 +24,12 @@ func (r *Registry) OpenBlob(_ context.Context, name string, d artifact.Digest) (
 	return nil, 0, missing("blob", d)
 }
 
+// StatBlob implements registry.Blobs.
+func (r *Registry) StatBlob(ctx context.Context, name string, d artifact.Digest) (int64, error) {
+	_, n, err := r.OpenBlob(ctx, name, d)
+	return n, err
+}
+
 // MountBlob implements registry.Blobs.
 func (r *Registry) MountBlob(_ context.Context, name, from string, d artifact.Digest) error {
 	r.mu.Lock()

@@ -125,6 +125,13 @@ func (r *Registry) checkManifest(c registry.Commit) (fresh, bound bool, err erro
 	if x == nil {
 		x = &repo{}
 	}
+	for _, child := range c.Manifest.Children {
+		_, isBlob := x.blobs[child.Digest]
+		_, isManifest := x.manifests[child.Digest]
+		if !isBlob && !isManifest && !child.Optional {
+			return false, false, fmt.Errorf("%s: %w", child.Digest, registry.ErrChild)
+		}
+	}
 	_, have := x.manifests[c.Manifest.Digest]
 	bound = len(c.Tags) > 0
 	for _, t := range c.Tags {

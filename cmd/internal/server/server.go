@@ -85,7 +85,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 	if err != nil {
 		return s, err
 	}
-	if s.store, err = sqlstore.Open(ctx, filepath.Join(o.Data, "registry.db"), dir); err != nil {
+	if s.store, err = sqlstore.Open(ctx, sqlstore.Options{File: filepath.Join(o.Data, "registry.db"), Blobs: dir, Log: o.Log}); err != nil {
 		return s, err
 	}
 	if s.FirstToken, err = firstToken(ctx, s.store); err != nil {

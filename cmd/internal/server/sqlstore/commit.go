@@ -17,27 +17,26 @@ import (
 )
 
 // Commit implements registry.Committer.
-func (s *Store) Commit(ctx context.Context, c registry.Commit) (registry.Receipt, error) {
-	tx, err := s.write.BeginTx(ctx, nil)
+func (s *Store) Commit(ctx context.Context, c registry.Commit) (rec registry.Receipt, err error) {
+	err = s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (keep bool, err error) {
+		t := &change{ctx: ctx, tx: tx, s: s, c: c, docs: map[manifest.ID]artifact.Digest{}}
+		if err := t.apply(); err != nil {
+			return false, err
+		}
+		rec, err = t.receipt()
+		return !c.DryRun && !rec.Existed, err
+	})
 	if err != nil {
 		return registry.Receipt{}, err
 	}
-	defer tx.Rollback()
-	t := &change{ctx: ctx, tx: tx, c: c, docs: map[manifest.ID]artifact.Digest{}}
-	if err := t.apply(); err != nil {
-		return registry.Receipt{}, err
-	}
-	rec, err := t.receipt()
-	if err != nil || c.DryRun || rec.Existed {
-		return rec, err
-	}
-	return rec, tx.Commit()
+	return rec, nil
 }
 
 // change is one commit inside its transaction.
 type change struct {
 	ctx     context.Context
 	tx      *sql.Tx
+	s       *Store
 	c       registry.Commit
 	changed bool
 	docs    map[manifest.ID]artifact.Digest // that changed, "" for one that is gone
@@ -89,8 +88,30 @@ func (t *change) manifest(m *registry.Manifest) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(`insert into manifest values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
-		t.c.Repo, m.Digest, m.MediaType, m.ArtifactType, string(annotations), m.Subject, m.Raw)
+	for _, c := range m.Children {
+		if err := t.child(m, c); err != nil {
+			return err
+		}
+	}
+	return t.exec(`insert into manifest values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`,
+		t.c.Repo, m.Digest, m.MediaType, m.ArtifactType, string(annotations), m.Subject, m.Raw, t.s.now().Unix())
+}
+
+// child notes that a manifest names a blob or a manifest, which from now on is not collected.
+func (t *change) child(m *registry.Manifest, c registry.Child) error {
+	if !c.Optional {
+		var n int
+		err := t.tx.QueryRowContext(t.ctx, `select 1 from repo_blob where repo = $1 and digest = $2
+			union all select 1 from manifest where repo = $1 and digest = $2 limit 1`, t.c.Repo, c.Digest).Scan(&n)
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("%s: %w", c.Digest, registry.ErrChild)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := t.tx.ExecContext(t.ctx, `insert into reference values ($1, $2, $3) on conflict do nothing`, t.c.Repo, m.Digest, c.Digest)
+	return err
 }
 
 // tags binds the tags. bound tells that all of them name this manifest already.
@@ -108,16 +129,16 @@ func (t *change) tags() (bound bool, err error) {
 
 func (t *change) tag(tag string) (bound bool, err error) {
 	var old artifact.Digest
-	err = t.tx.QueryRowContext(t.ctx, `select digest from tag where repo = ? and tag = ?`, t.c.Repo, tag).Scan(&old)
+	err = t.tx.QueryRowContext(t.ctx, `select digest from tag where repo = $1 and tag = $2`, t.c.Repo, tag).Scan(&old)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return false, t.exec(`insert into tag values (?, ?, ?)`, t.c.Repo, tag, t.c.Manifest.Digest)
+		return false, t.exec(`insert into tag values ($1, $2, $3)`, t.c.Repo, tag, t.c.Manifest.Digest)
 	case err != nil:
 		return false, err
 	case old == t.c.Manifest.Digest:
 		return true, nil
 	case t.c.Move:
-		return false, t.exec(`update tag set digest = ? where repo = ? and tag = ?`, t.c.Manifest.Digest, t.c.Repo, tag)
+		return false, t.exec(`update tag set digest = $1 where repo = $2 and tag = $3`, t.c.Manifest.Digest, t.c.Repo, tag)
 	}
 	return false, fmt.Errorf("tag %s:%s: %w", t.c.Repo, tag, registry.ErrBound)
 }
@@ -125,10 +146,10 @@ func (t *change) tag(tag string) (bound bool, err error) {
 // namespace makes a namespace, unless it is there.
 func (t *change) namespace(ns *registry.Namespace) error {
 	var kind registry.Kind
-	err := t.tx.QueryRowContext(t.ctx, `select kind from namespace where name = ?`, ns.Name).Scan(&kind)
+	err := t.tx.QueryRowContext(t.ctx, `select kind from namespace where name = $1`, ns.Name).Scan(&kind)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return t.exec(`insert into namespace values (?, ?)`, ns.Name, ns.Kind)
+		return t.exec(`insert into namespace values ($1, $2)`, ns.Name, ns.Kind)
 	case err == nil && kind != ns.Kind:
 		return fmt.Errorf("namespace %s is of kind %s: %w", ns.Name, kind, registry.ErrBound)
 	}
@@ -138,9 +159,9 @@ func (t *change) namespace(ns *registry.Namespace) error {
 // delete removes an object of the repository. The bytes of a blob stay.
 func (t *change) delete(d *registry.Delete) error {
 	for _, x := range []struct{ what, of, query string }{
-		{"tag", d.Tag, `delete from tag where repo = ? and tag = ?`},
-		{"manifest", string(d.Manifest), `delete from manifest where repo = ? and digest = ?`},
-		{"blob", string(d.Blob), `delete from blob where repo = ? and digest = ?`},
+		{"tag", d.Tag, `delete from tag where repo = $1 and tag = $2`},
+		{"manifest", string(d.Manifest), `delete from manifest where repo = $1 and digest = $2`},
+		{"blob", string(d.Blob), `delete from repo_blob where repo = $1 and digest = $2`},
 	} {
 		if x.of == "" {
 			continue
@@ -158,12 +179,20 @@ func (t *change) delete(d *registry.Delete) error {
 	if d.Manifest == "" {
 		return nil
 	}
-	return t.exec(`delete from tag where repo = ? and digest = ?`, t.c.Repo, d.Manifest)
+	// Who has just seen that a blob is there may still name it.
+	if err := t.exec(`update repo_blob set created = $1 where repo = $2 and digest in
+		(select child from reference where repo = $2 and parent = $3)`, t.s.now().Unix(), t.c.Repo, d.Manifest); err != nil {
+		return err
+	}
+	if err := t.exec(`delete from reference where repo = $1 and parent = $2`, t.c.Repo, d.Manifest); err != nil {
+		return err
+	}
+	return t.exec(`delete from tag where repo = $1 and digest = $2`, t.c.Repo, d.Manifest)
 }
 
 func (t *change) plugin(id manifest.ID) (*index.Plugin, error) {
 	var b []byte
-	err := t.tx.QueryRowContext(t.ctx, `select document from plugin where id = ?`, id).Scan(&b)
+	err := t.tx.QueryRowContext(t.ctx, `select document from plugin where id = $1`, id).Scan(&b)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -215,8 +244,8 @@ func (t *change) save(p *index.Plugin) error {
 	digest := artifact.DigestOf(raw)
 	t.docs[p.ID] = digest
 	var n int64
-	err = t.tx.QueryRowContext(t.ctx, `insert into plugin (id, document, digest, latest, summary, searched) values (?1, ?2, ?3, ?4, ?5, ?6)
-		on conflict (id) do update set document = ?2, digest = ?3, latest = ?4, summary = ?5, searched = ?6 returning number`,
+	err = t.tx.QueryRowContext(t.ctx, `insert into plugin (id, document, digest, latest, summary, searched) values ($1, $2, $3, $4, $5, $6)
+		on conflict (id) do update set document = $2, digest = $3, latest = $4, summary = $5, searched = $6 returning number`,
 		p.ID, raw, digest, version, p.Summary, ok).Scan(&n)
 	if err != nil {
 		return err
@@ -225,7 +254,7 @@ func (t *change) save(p *index.Plugin) error {
 	if err := t.offers(p, n); err != nil {
 		return err
 	}
-	for _, q := range []string{`delete from search where rowid = ?`, `delete from plugin_point where plugin = ?`, `delete from plugin_runtime where plugin = ?`} {
+	for _, q := range []string{t.s.d.lost, `delete from plugin_point where plugin = $1`, `delete from plugin_runtime where plugin = $1`} {
 		if err := t.exec(q, n); err != nil {
 			return err
 		}
@@ -238,16 +267,17 @@ func (t *change) save(p *index.Plugin) error {
 
 // found writes what searches look at.
 func (t *change) found(p *index.Plugin, latest *index.Release, n int64) error {
-	if err := t.exec(`insert into search (rowid, id, summary, keywords) values (?, ?, ?, ?)`, n, p.ID, p.Summary, strings.Join(p.Keywords, " ")); err != nil {
+	words := t.s.d.words
+	if err := t.exec(t.s.d.found, n, words(string(p.ID)), words(p.Summary), words(strings.Join(p.Keywords, " "))); err != nil {
 		return err
 	}
 	for _, x := range latest.Provides {
-		if err := t.exec(`insert into plugin_point values (?, ?) on conflict do nothing`, n, x.ID); err != nil {
+		if err := t.exec(`insert into plugin_point values ($1, $2) on conflict do nothing`, n, x.ID); err != nil {
 			return err
 		}
 	}
 	for _, x := range latest.Packages {
-		if err := t.exec(`insert into plugin_runtime values (?, ?) on conflict do nothing`, n, x.Runtime); err != nil {
+		if err := t.exec(`insert into plugin_runtime values ($1, $2) on conflict do nothing`, n, x.Runtime); err != nil {
 			return err
 		}
 	}
@@ -263,10 +293,10 @@ func (t *change) revise() error {
 		return nil
 	}
 	var old string
-	if err := t.tx.QueryRowContext(t.ctx, `select value from setting where key = ?`, settingRevision).Scan(&old); err != nil {
+	if err := t.tx.QueryRowContext(t.ctx, `select value from setting where key = $1`, settingRevision).Scan(&old); err != nil {
 		return missing("setting", settingRevision, err)
 	}
-	return t.exec(`update setting set value = ? where key = ?`, registry.NextRevision(old, t.docs), settingRevision)
+	return t.exec(`update setting set value = $1 where key = $2`, registry.NextRevision(old, t.docs), settingRevision)
 }
 
 // receipt writes the event of a change and returns its position.
@@ -279,8 +309,8 @@ func (t *change) receipt() (rec registry.Receipt, err error) {
 	if err := t.revise(); err != nil {
 		return rec, err
 	}
-	err = t.tx.QueryRowContext(t.ctx, `insert into event (at, actor, what) values (?, ?, ?) returning position`,
-		time.Now().UTC().Format(time.RFC3339), t.c.Actor, t.what()).Scan(&rec.Position)
+	err = t.tx.QueryRowContext(t.ctx, `insert into event (at, actor, what) values ($1, $2, $3) returning position`,
+		t.s.now().UTC().Format(time.RFC3339), t.c.Actor, t.what()).Scan(&rec.Position)
 	return rec, err
 }
 

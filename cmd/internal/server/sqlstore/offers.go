@@ -34,7 +34,7 @@ func ids(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]manifest
 // offers brings the table of offered names up to date with plugin p, which is row n, and
 // makes the documents of the names that changed anew.
 func (t *change) offers(p *index.Plugin, n int64) error {
-	old, err := ids(t.ctx, t.tx, `select name from plugin_offer where plugin = ?`, n)
+	old, err := ids(t.ctx, t.tx, `select name from plugin_offer where plugin = $1`, n)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (t *change) offers(p *index.Plugin, n int64) error {
 		if slices.Contains(now, name) {
 			continue
 		}
-		if err := t.exec(`delete from plugin_offer where plugin = ? and name = ?`, n, name); err != nil {
+		if err := t.exec(`delete from plugin_offer where plugin = $1 and name = $2`, n, name); err != nil {
 			return err
 		}
 		if err := t.offered(name); err != nil {
@@ -54,7 +54,7 @@ func (t *change) offers(p *index.Plugin, n int64) error {
 		if slices.Contains(old, name) {
 			continue
 		}
-		if err := t.exec(`insert into plugin_offer values (?, ?)`, n, name); err != nil {
+		if err := t.exec(`insert into plugin_offer values ($1, $2)`, n, name); err != nil {
 			return err
 		}
 		if err := t.offered(name); err != nil {
@@ -66,8 +66,8 @@ func (t *change) offers(p *index.Plugin, n int64) error {
 
 // providers lists who offers a name, those that go into its document.
 func (t *change) providers(name manifest.ID) ([]manifest.ID, error) {
-	out, err := ids(t.ctx, t.tx, `select p.id from plugin_offer o join plugin p on p.number = o.plugin where o.name = ?1
-		order by substr(p.id, 1, length(?2)) <> ?2, p.id limit ?3`, name, name.Namespace()+"/", index.MaxProviders)
+	out, err := ids(t.ctx, t.tx, `select p.id from plugin_offer o join plugin p on p.number = o.plugin where o.name = $1
+		order by substr(p.id, 1, length(cast($2 as text))) <> $2, p.id limit $3`, name, name.Namespace()+"/", index.MaxProviders)
 	return index.ProvidersOf(name, out), err
 }
 
@@ -79,7 +79,7 @@ func (t *change) offered(name manifest.ID) error {
 		return err
 	}
 	var old []byte
-	err = t.tx.QueryRowContext(t.ctx, `select document from plugin where id = ?`, name).Scan(&old)
+	err = t.tx.QueryRowContext(t.ctx, `select document from plugin where id = $1`, name).Scan(&old)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -89,9 +89,9 @@ func (t *change) offered(name manifest.ID) error {
 	}
 	if raw == nil {
 		t.docs[name] = ""
-		return t.exec(`delete from plugin where id = ?`, name)
+		return t.exec(`delete from plugin where id = $1`, name)
 	}
 	t.docs[name] = artifact.DigestOf(raw)
-	return t.exec(`insert into plugin (id, document, digest, latest, summary, searched) values (?1, ?2, ?3, '', '', 0)
-		on conflict (id) do update set document = ?2, digest = ?3`, name, raw, t.docs[name])
+	return t.exec(`insert into plugin (id, document, digest, latest, summary, searched) values ($1, $2, $3, '', '', false)
+		on conflict (id) do update set document = $2, digest = $3`, name, raw, t.docs[name])
 }

@@ -50,7 +50,7 @@ func offering(t testing.TB, id manifest.ID, v string, names ...string) registry.
 // it, and goes on with it.
 func TestFirstSchemaIsMigrated(t *testing.T) {
 	dir := t.TempDir()
-	first, err := os.ReadFile("migrations/0001_init.sql")
+	first, err := os.ReadFile("migrations/sqlite/0001_init.sql")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,13 +2,13 @@ package sqlstore_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/plugstead/plugstead/cmd/internal/server/blobs"
+	"github.com/plugstead/plugstead/cmd/internal/server/servertest"
 	"github.com/plugstead/plugstead/cmd/internal/server/sqlstore"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/internal/plugintest"
@@ -22,7 +22,7 @@ func open(t testing.TB, dir string) *sqlstore.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlstore.Open(context.Background(), filepath.Join(dir, "registry.db"), b)
+	s, err := sqlstore.Open(context.Background(), sqlstore.Options{File: filepath.Join(dir, "registry.db"), Blobs: b})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,8 +30,36 @@ func open(t testing.TB, dir string) *sqlstore.Store {
 	return s
 }
 
+// openPostgres opens a store with an empty database and bucket.
+func openPostgres(t testing.TB) *sqlstore.Store {
+	t.Helper()
+	b, err := blobs.OpenBucket(t.Context(), servertest.S3(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlstore.Open(context.Background(), sqlstore.Options{Postgres: servertest.Postgres(t), Blobs: b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// each runs a test over both databases, with the blobs that usually go with them.
+func each(t *testing.T, part func(*testing.T, *sqlstore.Store)) {
+	t.Run("sqlite", func(t *testing.T) { part(t, open(t, t.TempDir())) })
+	t.Run("postgres", func(t *testing.T) { part(t, openPostgres(t)) })
+}
+
+func TestMain(m *testing.M) { servertest.Main(m) }
+
 func TestBackend(t *testing.T) {
-	registrytest.Run(t, func(t *testing.T) registry.Backend { return open(t, t.TempDir()) })
+	t.Run("sqlite", func(t *testing.T) {
+		registrytest.Run(t, func(t *testing.T) registry.Backend { return open(t, t.TempDir()) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		registrytest.Run(t, func(t *testing.T) registry.Backend { return openPostgres(t) })
+	})
 }
 
 func TestReopenKeepsEverything(t *testing.T) {
@@ -60,22 +88,30 @@ func TestReopenKeepsEverything(t *testing.T) {
 	}
 }
 
-func TestNewerDatabaseIsRefused(t *testing.T) {
+// TestNewerDatabase opens one that a later program made: it is refused only if that program
+// said that this one cannot read it.
+func TestNewerDatabase(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir).Close()
-	db, err := sql.Open("sqlite", filepath.Join(dir, "registry.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec(`pragma user_version = 9999`); err != nil {
-		t.Fatal(err)
-	}
-	db.Close()
 	b, err := blobs.Open(filepath.Join(dir, "blobs"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqlstore.Open(t.Context(), filepath.Join(dir, "registry.db"), b); !errors.Is(err, sqlstore.ErrNewer) {
+	o := sqlstore.Options{File: filepath.Join(dir, "registry.db"), Blobs: b}
+	set := func(query string) {
+		t.Helper()
+		if _, err := database(t, dir).Exec(query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(`pragma user_version = 9999`)
+	s, err := sqlstore.Open(t.Context(), o)
+	if err != nil {
+		t.Fatalf("a schema that this program can read: %v", err)
+	}
+	s.Close()
+	set(`update program set reads = 9999`)
+	if _, err := sqlstore.Open(t.Context(), o); !errors.Is(err, sqlstore.ErrNewer) {
 		t.Fatal(err)
 	}
 }

@@ -1,0 +1,167 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Limits of a batch.
+const (
+	maxBatch  = 64
+	batchTime = 30 * time.Second // a database that takes longer has failed
+)
+
+// errClosed says that the store was closed before a change began.
+var errClosed = errors.New("the registry is shutting down")
+
+// sequencer does all changes of this process, one after the other. Those that come while
+// it works wait and then share one transaction, so that they wait for one sync of the
+// disk; of those a change that fails is undone alone.
+type sequencer struct {
+	db    *sql.DB
+	lock  string // statement that makes transactions of other processes wait
+	queue chan *job
+	once  sync.Once     // of close
+	quit  chan struct{} // closed by close
+	done  chan struct{} // closed when nothing runs any more
+}
+
+// job is one change.
+type job struct {
+	ctx  context.Context // of who waits
+	run  func(context.Context, *sql.Tx) (keep bool, err error)
+	keep bool
+	err  error
+	done chan struct{}
+}
+
+func newSequencer(db *sql.DB, lock string) *sequencer {
+	q := &sequencer{db: db, lock: lock, queue: make(chan *job, maxBatch), quit: make(chan struct{}), done: make(chan struct{})}
+	go q.loop()
+	return q
+}
+
+// do runs a change and returns when it is durable, or its error, which has changed nothing.
+// The change reports whether there is anything to keep. It may not wait for anything but
+// the database. A ctx that ends before the change begins stops it.
+func (q *sequencer) do(ctx context.Context, run func(context.Context, *sql.Tx) (keep bool, err error)) error {
+	j := &job{ctx: ctx, run: run, done: make(chan struct{})}
+	select {
+	case <-q.quit:
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	case q.queue <- j:
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-q.done: // it may have been the last one, or come too late
+		select {
+		case <-j.done:
+			return j.err
+		default:
+			return errClosed
+		}
+	}
+}
+
+// exec runs one statement as a change.
+func (q *sequencer) exec(ctx context.Context, query string, args ...any) error {
+	return q.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+		_, err := tx.ExecContext(ctx, query, args...)
+		return true, err
+	})
+}
+
+// close waits for the changes that have begun. Later ones get errClosed.
+func (q *sequencer) close() {
+	q.once.Do(func() { close(q.quit) })
+	<-q.done
+}
+
+func (q *sequencer) loop() {
+	defer close(q.done)
+	for {
+		select {
+		case <-q.quit:
+			return
+		case j := <-q.queue:
+			q.runBatch(q.more(j))
+		}
+	}
+}
+
+// more takes what waits behind the first job.
+func (q *sequencer) more(first *job) []*job {
+	batch := []*job{first}
+	for len(batch) < maxBatch {
+		select {
+		case j := <-q.queue:
+			batch = append(batch, j)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// runBatch does jobs in one transaction and tells those who wait.
+func (q *sequencer) runBatch(batch []*job) {
+	ctx, cancel := context.WithTimeout(context.Background(), batchTime)
+	defer cancel()
+	err := q.transact(ctx, batch)
+	for _, j := range batch {
+		if err != nil && j.err == nil {
+			j.err = err
+		}
+		close(j.done)
+	}
+}
+
+func (q *sequencer) transact(ctx context.Context, batch []*job) error {
+	tx, err := q.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if q.lock != "" {
+		if _, err := tx.ExecContext(ctx, q.lock); err != nil {
+			return err
+		}
+	}
+	keep := false
+	for _, j := range batch {
+		if err := j.within(ctx, tx); err != nil {
+			return err
+		}
+		keep = keep || j.keep
+	}
+	if !keep {
+		return nil
+	}
+	return tx.Commit()
+}
+
+// within runs a job in a part of the transaction that can be undone. It returns an error
+// that concerns the whole transaction; the job has its own.
+func (j *job) within(ctx context.Context, tx *sql.Tx) error {
+	if j.err = j.ctx.Err(); j.err != nil {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `savepoint job`); err != nil {
+		return err
+	}
+	if j.keep, j.err = j.run(ctx, tx); j.err != nil || !j.keep {
+		j.keep = false
+		if _, err := tx.ExecContext(ctx, `rollback to savepoint job`); err != nil {
+			return fmt.Errorf("%w, after %w", err, j.err)
+		}
+	}
+	_, err := tx.ExecContext(ctx, `release savepoint job`)
+	return err
+}
