@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -20,6 +19,8 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/cmd/internal/server/blobs"
+	"github.com/plugstead/plugstead/cmd/internal/server/sqlstore"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/internal/plugintest"
 	"github.com/plugstead/plugstead/manifest"
@@ -154,8 +155,32 @@ func TestKill(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
-	if left, err := os.ReadDir(filepath.Join(data, "blobs", "uploads")); err != nil || len(left) > 0 {
-		t.Errorf("uploads left: %v %v", left, err)
+	checkCollected(t, data)
+}
+
+// checkCollected collects what kills left: then the folder has what the database names.
+func checkCollected(t *testing.T, data string) {
+	t.Helper()
+	b, err := blobs.Open(filepath.Join(data, "blobs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tomorrow := func() time.Time { return time.Now().Add(24 * time.Hour) }
+	s, err := sqlstore.Open(t.Context(), sqlstore.Options{File: filepath.Join(data, "registry.db"), Blobs: b, Now: tomorrow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got, err := s.Collect(t.Context(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("collected: %+v", got)
+	named := checkFolder(t, data)
+	for o, err := range b.List(t.Context(), "") {
+		if err != nil || !named[o.Key] {
+			t.Errorf("left: %s, %v", o.Key, err)
+		}
 	}
 }
 
@@ -191,23 +216,10 @@ func publishUntilDead(s *process, list []*artifact.Packed, step chan<- struct{},
 	}
 }
 
-// checkFolder looks at what a kill left: a sound database, and under every final
-// name a blob that is whole.
-func checkFolder(t *testing.T, data string) {
+// checkFolder looks at what a kill left: a sound database, whose every blob has a whole
+// object. It returns the keys of objects.
+func checkFolder(t *testing.T, data string) map[string]bool {
 	t.Helper()
-	err := filepath.WalkDir(filepath.Join(data, "blobs", "sha256"), func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		if err == nil && artifact.DigestOf(b).Hex() != e.Name() {
-			t.Errorf("%s holds other bytes", path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
-	}
 	db, err := sql.Open("sqlite", filepath.Join(data, "registry.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -220,6 +232,7 @@ func checkFolder(t *testing.T, data string) {
 	for what, query := range map[string]string{
 		"versions without events":  `select (select count(*) from tag) - (select count(*) from event where what like 'publish %')`,
 		"tags without a manifest":  `select count(*) from tag t left join manifest m on m.repo = t.repo and m.digest = t.digest where m.digest is null`,
+		"names without a blob":     `select count(*) from reference x where not exists (select 1 from repo_blob b where b.repo = x.repo and b.digest = x.child) and not exists (select 1 from manifest m where m.repo = x.repo and m.digest = x.child)`,
 		"plugins not searched for": `select count(*) from plugin p left join search s on s.rowid = p.number where s.rowid is null`,
 	} {
 		var n int
@@ -227,6 +240,25 @@ func checkFolder(t *testing.T, data string) {
 			t.Errorf("%s: %d %v", what, n, err)
 		}
 	}
+	named := map[string]bool{}
+	rows, err := db.Query(`select digest, key, size from blob`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var digest, key string
+		var size int
+		if err := rows.Scan(&digest, &key, &size); err != nil {
+			t.Fatal(err)
+		}
+		named[key] = true
+		b, err := os.ReadFile(filepath.Join(data, "blobs", key))
+		if err != nil || string(artifact.DigestOf(b)) != digest || len(b) != size {
+			t.Errorf("%s holds other bytes, %v", key, err)
+		}
+	}
+	return named
 }
 
 func checkAcknowledged(t *testing.T, s *process, list []*artifact.Packed) {

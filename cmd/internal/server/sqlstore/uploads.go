@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,7 @@ type upload struct {
 	size       int64
 	hash       hash.Hash
 	parts      []string // keys of objects
+	stale      bool     // another request has changed it, or something failed in the middle
 }
 
 // Size implements registry.Upload.
@@ -111,7 +113,10 @@ func (a *arrival) Read(p []byte) (int, error) {
 }
 
 // arrive makes an object of what r gives. Without any byte there is none.
-func (u *upload) arrive(ctx context.Context, key string, r io.Reader, h hash.Hash) (n int64, broken, err error) {
+func (u *upload) arrive(ctx context.Context, key string, r io.Reader) (n int64, broken, err error) {
+	if u.stale {
+		return 0, nil, registry.ErrOffset
+	}
 	b := bufio.NewReaderSize(r, 16)
 	if _, err := b.Peek(1); err != nil {
 		if err == io.EOF {
@@ -119,7 +124,8 @@ func (u *upload) arrive(ctx context.Context, key string, r io.Reader, h hash.Has
 		}
 		return 0, err, nil
 	}
-	a := &arrival{r: io.MultiReader(io.LimitReader(b, int64(b.Buffered())), r), h: h}
+	u.stale = true // until what arrives is noted
+	a := &arrival{r: io.MultiReader(io.LimitReader(b, int64(b.Buffered())), r), h: u.hash}
 	err = u.s.blobs.Put(ctx, key, a, -1)
 	return a.n, a.err, err
 }
@@ -127,7 +133,7 @@ func (u *upload) arrive(ctx context.Context, key string, r io.Reader, h hash.Has
 // Append implements registry.Upload.
 func (u *upload) Append(ctx context.Context, r io.Reader) error {
 	key := u.partKey()
-	n, broken, err := u.arrive(ctx, key, r, u.hash)
+	n, broken, err := u.arrive(ctx, key, r)
 	if err != nil || n == 0 {
 		return errors.Join(err, broken)
 	}
@@ -151,9 +157,9 @@ func (u *upload) appended(ctx context.Context, key string, n int64) error {
 		return true, one(r, err, registry.ErrOffset)
 	})
 	if err != nil {
-		return errors.Join(err, u.s.blobs.Delete(ctx, key))
+		return u.abandon(ctx, err, key)
 	}
-	u.size, u.parts = u.size+n, parts
+	u.size, u.parts, u.stale = u.size+n, parts, false
 	return nil
 }
 
@@ -183,7 +189,7 @@ func (u *upload) Commit(ctx context.Context, rest io.Reader, d artifact.Digest) 
 	if len(u.parts) > 0 {
 		first = u.partKey()
 	}
-	n, broken, err := u.arrive(ctx, first, rest, u.hash)
+	n, broken, err := u.arrive(ctx, first, rest)
 	switch {
 	case err != nil:
 		return err
@@ -256,13 +262,19 @@ func (u *upload) bind(ctx context.Context, d artifact.Digest, key string, size i
 		used, err = u.s.keep(ctx, tx, u.repo, d, key, size)
 		return true, err
 	})
-	if !used {
-		parts = append(parts[:len(parts):len(parts)], key)
+	if err != nil {
+		return u.abandon(ctx, err, append(slices.Clone(parts), key)...)
 	}
-	for _, p := range parts {
-		if p != key || !used {
-			u.s.forget(ctx, p)
-		}
+	u.s.forget(ctx, slices.DeleteFunc(append(slices.Clone(parts), key), func(k string) bool { return used && k == key })...)
+	return nil
+}
+
+// abandon deletes objects of a request that came too late, but those that the other one goes
+// on with. After any other error nobody knows whether the change was made: what is of no use
+// then is found by [Store.Collect].
+func (u *upload) abandon(ctx context.Context, err error, keys ...string) error {
+	if errors.Is(err, registry.ErrOffset) {
+		u.s.forget(ctx, slices.DeleteFunc(keys, func(k string) bool { return slices.Contains(u.parts, k) })...)
 	}
 	return err
 }
@@ -270,20 +282,25 @@ func (u *upload) bind(ctx context.Context, d artifact.Digest, key string, size i
 // Cancel implements registry.Upload.
 func (u *upload) Cancel(ctx context.Context) error { return u.end(context.WithoutCancel(ctx), "") }
 
-// end ends the upload without a blob. last is an object that it does not name, or "".
+// end ends the upload without a blob, unless another request has gone on with it. last is
+// an object that it does not name, or "".
 func (u *upload) end(ctx context.Context, last string) error {
-	err := u.s.seq.exec(ctx, `delete from upload where name = $1`, u.name)
-	for _, p := range append(u.parts[:len(u.parts):len(u.parts)], last) {
-		if err == nil && p != "" {
-			u.s.forget(ctx, p)
-		}
+	err := u.s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+		r, err := tx.ExecContext(ctx, `delete from upload where name = $1 and size = $2`, u.name, u.size)
+		return true, one(r, err, registry.ErrOffset)
+	})
+	if err != nil {
+		return u.abandon(ctx, err, last)
 	}
-	return err
+	u.s.forget(ctx, append(slices.Clone(u.parts), last)...)
+	return nil
 }
 
-// forget deletes an object that nothing names. What stays if that fails is found by [Store.Collect].
-func (s *Store) forget(ctx context.Context, key string) {
-	if err := s.blobs.Delete(ctx, key); err != nil {
-		s.log.Warn("object is left for the next collection", "key", key, "err", err)
+// forget deletes objects that nothing names. What stays if that fails is found by [Store.Collect].
+func (s *Store) forget(ctx context.Context, keys ...string) {
+	for _, k := range keys {
+		if err := s.blobs.Delete(ctx, k); err != nil && k != "" {
+			s.log.Warn("object is left for the next collection", "key", k, "err", err)
+		}
 	}
 }
