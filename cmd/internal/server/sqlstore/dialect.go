@@ -43,7 +43,8 @@ type querier interface {
 var sqlite = &dialect{
 	name: "sqlite",
 	version: func(ctx context.Context, q querier) (n int, err error) {
-		return n, q.QueryRowContext(ctx, `pragma user_version`).Scan(&n)
+		err = q.QueryRowContext(ctx, `pragma user_version`).Scan(&n)
+		return n, err
 	},
 	setVersion: `pragma user_version = %d`,
 	search:     sqliteSearch,
@@ -61,10 +62,12 @@ var postgres = &dialect{
 	lock: fmt.Sprintf(`select pg_advisory_xact_lock(%d)`, changeLock),
 	version: func(ctx context.Context, q querier) (n int, err error) {
 		var there bool
-		if err := q.QueryRowContext(ctx, `select to_regclass('schema_version') is not null`).Scan(&there); err != nil || !there {
+		// Not to_regclass, which would remember for the transaction that there is none.
+		if err := q.QueryRowContext(ctx, `select exists (select 1 from pg_tables where tablename = 'schema_version' and schemaname = any (current_schemas(false)))`).Scan(&there); err != nil || !there {
 			return 0, err
 		}
-		return n, q.QueryRowContext(ctx, `select number from schema_version`).Scan(&n)
+		err = q.QueryRowContext(ctx, `select number from schema_version`).Scan(&n)
+		return n, err
 	},
 	setVersion: `create table if not exists schema_version (number integer not null); delete from schema_version; insert into schema_version values (%d)`,
 	search:     postgresSearch,
