@@ -3,6 +3,7 @@ package servertest
 import (
 	"context"
 	"fmt"
+	"go/build"
 	"net"
 	"os"
 	"os/exec"
@@ -21,11 +22,7 @@ func s3Program() string {
 	if path, err := exec.LookPath("versitygw"); err == nil {
 		return path
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	path := filepath.Join(home, "go", "bin", "versitygw")
+	path := filepath.Join(build.Default.GOPATH, "bin", "versitygw")
 	if _, err := os.Stat(path); err != nil {
 		return ""
 	}

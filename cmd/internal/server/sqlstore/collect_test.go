@@ -138,7 +138,6 @@ func TestPushBeforeDelete(t *testing.T) {
 func TestOrphans(t *testing.T) {
 	s, c, b := withClock(t)
 	d := pushBlob(t, s, "a/b", "hello")
-	get := upload(t, s, "a/b")
 	for _, key := range []string{"sha256/aa/aa.ORPHAN", "uploads/x.0.ORPHAN", "something/else"} {
 		if err := b.Put(t.Context(), key, strings.NewReader("half"), 4); err != nil {
 			t.Fatal(err)
@@ -149,7 +148,7 @@ func TestOrphans(t *testing.T) {
 	}
 	commit(t, s, document("a/b", "latest", d))
 	c.add(25 * time.Hour)
-	get = upload(t, s, "a/b")
+	get := upload(t, s, "a/b")
 	if err := get().Append(t.Context(), strings.NewReader("arriving")); err != nil {
 		t.Fatal(err)
 	}
