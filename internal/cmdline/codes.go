@@ -94,6 +94,8 @@ var Codes = map[Code]struct {
 	"E0601": {ExitBusy, "another server uses the data folder"},
 	"E0602": {ExitFailure, "the address is in use"},
 	"E0603": {ExitFailure, "a newer program made the database"},
+	"E0604": {ExitUsage, "a setting of the registry is not known, or wrong"},
+	"E0605": {ExitFailure, "the registry's database or bucket does not answer or does not exist"},
 	"E0701": {ExitFailure, "the plugin answered with an error"},
 	"E0702": {ExitFailure, "the plugin did not start"},
 	"E0801": {ExitFailure, "the lock file cannot be read"},

@@ -1,4 +1,5 @@
-// Package server is the registry server: one process, one data folder, one port.
+// Package server is the registry server: one process and one port over a data folder, or any
+// number of processes over one PostgreSQL database and one bucket.
 package server
 
 import (
@@ -25,6 +26,8 @@ import (
 var (
 	ErrLocked    = errors.New("data folder is in use by another server")
 	ErrPortTaken = errors.New("address is in use by another program")
+	// ErrPlace says that the database or the bucket does not answer, or does not exist.
+	ErrPlace = errors.New("place where the registry keeps its data cannot be used")
 )
 
 // Limits of requests.
@@ -37,9 +40,18 @@ const (
 
 // Options say where a server keeps its data and listens.
 type Options struct {
-	Data   string       // folder; made if it is missing
-	Listen string       // host:port; port 0 chooses a free one
-	Log    *slog.Logger // default: dropped
+	Data     string               // folder; made if it is missing, and not used with Database and Bucket
+	Database string               // address of a PostgreSQL database; "": a file in Data
+	Bucket   *blobs.BucketOptions // place of blobs; nil: a folder in Data
+	Redirect bool                 // clients fetch blobs from the bucket
+	Listen   string               // host:port; port 0 chooses a free one
+	Cert     string               // file of a certificate; with Key: https
+	Key      string               // file of its key
+	MaxBlob  int64                // largest blob in bytes; 0: 4 GiB
+	// CollectEvery is the time between two collections of what nothing names; 0: none.
+	CollectEvery time.Duration
+	CollectGrace time.Duration // what is younger stays
+	Log          *slog.Logger  // default: dropped
 }
 
 // Server is an open registry. Serve or Close ends it.
@@ -47,10 +59,11 @@ type Server struct {
 	// FirstToken is the publish token, once, when the data folder was new.
 	FirstToken string
 	o          Options
-	lock       *filelock.Lock
+	lock       *filelock.Lock // of the data folder
 	store      *sqlstore.Store
 	listener   net.Listener
 	http       *http.Server
+	collector  *collector
 }
 
 // Open opens the data folder and takes the port. It returns [ErrLocked] or
@@ -66,14 +79,10 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 			s = nil
 		}
 	}()
-	if err := durable.MkdirAll(o.Data, 0o700); err != nil {
-		return s, fmt.Errorf("data folder: %w", err)
-	}
-	if s.lock, err = filelock.TryExclusive(filepath.Join(o.Data, "lock")); err != nil {
-		if errors.Is(err, filelock.ErrHeld) {
-			err = fmt.Errorf("%s: %w", o.Data, ErrLocked)
+	if o.Database == "" || o.Bucket == nil {
+		if err := s.openData(); err != nil {
+			return s, err
 		}
-		return s, err
 	}
 	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -81,11 +90,7 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 		}
 		return s, err
 	}
-	dir, err := blobs.Open(filepath.Join(o.Data, "blobs"))
-	if err != nil {
-		return s, err
-	}
-	if s.store, err = sqlstore.Open(ctx, sqlstore.Options{File: filepath.Join(o.Data, "registry.db"), Blobs: dir, Log: o.Log}); err != nil {
+	if s.store, err = OpenStore(ctx, o); err != nil {
 		return s, err
 	}
 	if s.FirstToken, err = firstToken(ctx, s.store); err != nil {
@@ -95,12 +100,45 @@ func Open(ctx context.Context, o Options) (s *Server, err error) {
 		Handler: s.routes(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
+	s.collector = startCollector(s.store, o)
 	return s, nil
+}
+
+// openData makes the data folder and locks it.
+func (s *Server) openData() (err error) {
+	if err := durable.MkdirAll(s.o.Data, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	s.lock, err = filelock.TryExclusive(filepath.Join(s.o.Data, "lock"))
+	if errors.Is(err, filelock.ErrHeld) {
+		err = fmt.Errorf("%s: %w", s.o.Data, ErrLocked)
+	}
+	return err
+}
+
+// OpenStore opens what a server serves, without serving it; a server may do so meanwhile.
+// It returns [ErrPlace] if the database or the bucket cannot be used.
+func OpenStore(ctx context.Context, o Options) (*sqlstore.Store, error) {
+	var bytes blobs.Store
+	var err error
+	if o.Bucket != nil {
+		bytes, err = blobs.OpenBucket(ctx, *o.Bucket)
+	} else {
+		bytes, err = blobs.Open(filepath.Join(o.Data, "blobs"))
+	}
+	var s *sqlstore.Store
+	if err == nil {
+		s, err = sqlstore.Open(ctx, sqlstore.Options{Postgres: o.Database, File: filepath.Join(o.Data, "registry.db"), Blobs: bytes, Log: o.Log})
+	}
+	if err != nil && !errors.Is(err, sqlstore.ErrNewer) && (o.Bucket != nil || o.Database != "") {
+		err = fmt.Errorf("%w: %w", ErrPlace, err)
+	}
+	return s, err
 }
 
 func (s *Server) routes() http.Handler {
 	m := newMetrics()
-	api := handler.New(s.store, handler.Options{Allow: allow(s.store), Log: s.o.Log})
+	api := handler.New(s.store, handler.Options{Allow: allow(s.store), MaxBlob: s.o.MaxBlob, Log: s.o.Log})
 	mux := http.NewServeMux()
 	for _, prefix := range []string{registry.RouteDiscovery, registry.RouteOCI, "/index/", "/api/"} {
 		mux.Handle(prefix, m.count(prefix, api))
@@ -122,13 +160,24 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 }
 
 // URL is where the server listens.
-func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+func (s *Server) URL() string {
+	if s.o.Cert != "" {
+		return "https://" + s.listener.Addr().String()
+	}
+	return "http://" + s.listener.Addr().String()
+}
 
 // Serve answers requests until ctx ends, then lets those under way finish and
 // closes the server.
 func (s *Server) Serve(ctx context.Context) error {
 	done := make(chan error, 1)
-	go func() { done <- s.http.Serve(s.listener) }()
+	go func() {
+		if s.o.Cert != "" {
+			done <- s.http.ServeTLS(s.listener, s.o.Cert, s.o.Key)
+			return
+		}
+		done <- s.http.Serve(s.listener)
+	}()
 	select {
 	case err := <-done:
 		return errors.Join(err, s.Close())
@@ -153,6 +202,10 @@ func (s *Server) Close() error {
 			errs = append(errs, err)
 		}
 		s.listener = nil
+	}
+	if s.collector != nil {
+		s.collector.stop()
+		s.collector = nil
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

@@ -49,7 +49,11 @@ func firstToken(ctx context.Context, s *sqlstore.Store) (string, error) {
 		return "", err
 	}
 	token := newToken()
-	return token, s.SetOnce(ctx, tokenSetting, hashToken(token))
+	kept, err := s.SetOnce(ctx, tokenSetting, hashToken(token))
+	if err != nil || !kept { // another replica was first
+		return "", err
+	}
+	return token, nil
 }
 
 // allow checks the token of a request, sent as a bearer token or as the password of

@@ -13,11 +13,11 @@ import (
 
 // Collected says what [Store.Collect] removed.
 type Collected struct {
-	Uploads   int   // that nobody continued
-	Manifests int   // of plugins that were never published
-	Blobs     int   // that no manifest names
-	Objects   int   // deleted
-	Bytes     int64 // of those blobs
+	Uploads   int   `json:"uploads"`   // that nobody continued
+	Manifests int   `json:"manifests"` // of plugins that were never published
+	Blobs     int   `json:"blobs"`     // that no manifest names
+	Objects   int   `json:"objects"`   // deleted
+	Bytes     int64 `json:"bytes"`     // of those blobs
 }
 
 // chunk is how many rows one change removes at most: others wait for it.

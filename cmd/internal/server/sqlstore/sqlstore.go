@@ -28,8 +28,7 @@ import (
 type Options struct {
 	// Postgres is the address of a PostgreSQL database, as a URL or in words. "": SQLite.
 	Postgres string
-	// File is that of an SQLite database, which is made if it is missing. One process
-	// alone may have it open.
+	// File is that of an SQLite database, which is made if it is missing.
 	File string
 	// Blobs keeps the bytes. The store does not close it.
 	Blobs blobs.Store
@@ -142,7 +141,16 @@ func (s *Store) Setting(ctx context.Context, key string) (value string, err erro
 	return value, missing("setting", key, err)
 }
 
-// SetOnce keeps a value under a key that has none yet.
-func (s *Store) SetOnce(ctx context.Context, key, value string) error {
-	return s.seq.exec(ctx, `insert into setting values ($1, $2)`, key, value)
+// SetOnce keeps a value under a key that has none yet, and reports whether it did.
+func (s *Store) SetOnce(ctx context.Context, key, value string) (kept bool, err error) {
+	err = s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+		r, err := tx.ExecContext(ctx, `insert into setting values ($1, $2) on conflict do nothing`, key, value)
+		if err != nil {
+			return false, err
+		}
+		n, err := r.RowsAffected()
+		kept = n > 0
+		return kept, err
+	})
+	return kept, err
 }
