@@ -41,11 +41,11 @@ type process struct {
 	cmd *exec.Cmd
 }
 
-// spawn starts a server process over a data folder.
-func spawn(t *testing.T, data string) *process {
+// spawn starts a server process over a data folder, or what the variables env say.
+func spawn(t *testing.T, data string, env ...string) *process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), dataVar+"="+data)
+	cmd.Env = append(append(os.Environ(), dataVar+"="+data), env...)
 	var trouble strings.Builder
 	cmd.Stderr = &trouble
 	in, err := cmd.StdinPipe()

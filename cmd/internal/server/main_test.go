@@ -8,16 +8,19 @@ import (
 	"testing"
 
 	"github.com/plugstead/plugstead/cmd/internal/server"
+	"github.com/plugstead/plugstead/cmd/internal/server/servertest"
+	"github.com/plugstead/plugstead/cmd/internal/server/settings"
 )
 
-// dataVar turns the test program into a server of the folder that it names.
+// dataVar turns the test program into a server of the folder that it names, with the
+// settings of the environment.
 const dataVar = "PLUGSTEAD_TEST_SERVER_DATA"
 
 func TestMain(m *testing.M) {
 	if data := os.Getenv(dataVar); data != "" {
 		os.Exit(serveProcess(data))
 	}
-	os.Exit(m.Run())
+	servertest.Main(m)
 }
 
 // serveProcess prints address and token on one line and serves until it is stopped
@@ -25,7 +28,12 @@ func TestMain(m *testing.M) {
 func serveProcess(data string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	s, err := server.Open(ctx, server.Options{Data: data, Listen: loopback})
+	l, err := settings.Load(settings.Sources{Flags: map[string]string{"data": data, "listen": loopback}})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	s, err := server.Open(ctx, l.Options)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
