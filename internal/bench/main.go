@@ -9,7 +9,7 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/plugstead/plugstead/internal/bench/figures"
+	"github.com/plugstead/plugstead/internal/figures"
 )
 
 func main() {

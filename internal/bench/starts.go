@@ -8,8 +8,8 @@ import (
 
 	"github.com/plugstead/plugstead"
 	"github.com/plugstead/plugstead/contract"
-	"github.com/plugstead/plugstead/internal/bench/figures"
 	"github.com/plugstead/plugstead/internal/bench/fixture"
+	"github.com/plugstead/plugstead/internal/figures"
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"

@@ -15,7 +15,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/plugstead/plugstead/internal/bench/figures"
+	"github.com/plugstead/plugstead/internal/figures"
 )
 
 // Plugins that are installed, and the bytes of each.

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/plugstead/plugstead/internal/bench/figures"
+	"github.com/plugstead/plugstead/internal/figures"
 )
 
 // command is one process: its arguments, and what its environment has besides PATH.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/plugstead/plugstead/internal/bench/figures"
+	"github.com/plugstead/plugstead/internal/figures"
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/manifest"
 )

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/plugstead/plugstead/internal/bench/figures"
+	"github.com/plugstead/plugstead/internal/figures"
 )
 
 // doomedArg makes this program the host that is killed.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/plugstead/plugstead/internal/bench/figures"
+	"github.com/plugstead/plugstead/internal/figures"
 )
 
 // starts measures how long a plugin takes from nothing to its first answer, how long its

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/plugstead/plugstead/internal/bench/echo"
-	"github.com/plugstead/plugstead/internal/bench/figures"
+	"github.com/plugstead/plugstead/internal/figures"
 )
 
 // swaps replaces the process of a plugin 20 times under 8 callers and counts the calls

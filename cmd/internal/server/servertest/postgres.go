@@ -3,6 +3,7 @@ package servertest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -37,20 +38,36 @@ var databases atomic.Int64
 func Postgres(t testing.TB) string {
 	t.Helper()
 	need(t, "PostgreSQL", postgresProgram("initdb") != "")
-	base, err := postgres()
+	address, err := NewDatabase(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	return address
+}
+
+// ErrAbsent says that a program is not installed.
+var ErrAbsent = errors.New("program is not installed")
+
+// NewDatabase is Postgres for programs that are no tests. It returns [ErrAbsent] if there
+// is no PostgreSQL.
+func NewDatabase(ctx context.Context) (string, error) {
+	if postgresProgram("initdb") == "" {
+		return "", fmt.Errorf("PostgreSQL: %w", ErrAbsent)
+	}
+	base, err := postgres()
+	if err != nil {
+		return "", err
 	}
 	name := fmt.Sprintf("test%d", databases.Add(1))
 	db, err := sql.Open("pgx", base("postgres"))
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), "create database "+name); err != nil {
-		t.Fatal(err)
+	if _, err := db.ExecContext(ctx, "create database "+name); err != nil {
+		return "", err
 	}
-	return base(name)
+	return base(name), nil
 }
 
 // postgres starts the server once.

@@ -23,7 +23,7 @@ import (
 // Main runs the tests and ends the services that they started.
 func Main(m *testing.M) {
 	code := m.Run()
-	stopAll()
+	Stop()
 	os.Exit(code)
 }
 
@@ -32,7 +32,8 @@ var (
 	running []func()
 )
 
-func stopAll() {
+// Stop ends the services that were started. A program that is no test calls it at its end.
+func Stop() {
 	mu.Lock()
 	defer mu.Unlock()
 	for _, stop := range slices.Backward(running) {

@@ -323,12 +323,12 @@ func (t *change) what() string {
 		return fmt.Sprintf("unyank %s %s", c.Yank.ID, c.Yank.Version)
 	case c.Yank != nil:
 		return fmt.Sprintf("yank %s %s", c.Yank.ID, c.Yank.Version)
-	}
-	switch {
 	case c.Delete != nil:
 		return fmt.Sprintf("delete %s %s", c.Repo, cmp.Or(c.Delete.Tag, string(c.Delete.Manifest), string(c.Delete.Blob)))
-	case c.Manifest == nil:
+	case c.Namespace != nil && c.Manifest == nil:
 		return "namespace " + c.Namespace.Name
+	case c.Manifest == nil:
+		return fmt.Sprintf("import %d documents", len(t.docs))
 	}
 	return fmt.Sprintf("push %s %s", c.Repo, c.Manifest.Digest)
 }

@@ -7,20 +7,25 @@ import (
 	"time"
 )
 
-// Target is one line of a result: a value that should be at most the bound.
+// Target is one line of a result: a value that should be at most the bound, or at least.
 type Target struct {
-	Name  string
-	Value float64 // not a number where there is nothing to compare with
-	Bound float64
+	Name    string
+	Value   float64 // not a number where there is nothing to compare with
+	Bound   float64
+	AtLeast bool
 }
 
-// String returns "target NAME VALUE <= BOUND ok", or the same with "MISSED".
+// String returns "target NAME VALUE <= BOUND ok", or the same with "MISSED"; ">=" for AtLeast.
 func (t Target) String() string {
-	word := "ok"
-	if !(t.Value <= t.Bound) { // also for a value that is not a number: the peer is absent
-		word = "MISSED"
+	op, ok := "<=", t.Value <= t.Bound // false for a value that is not a number: the peer is absent
+	if t.AtLeast {
+		op, ok = ">=", t.Value >= t.Bound
 	}
-	return fmt.Sprintf("target %s %.3g <= %g %s", t.Name, t.Value, t.Bound, word)
+	word := "MISSED"
+	if ok {
+		word = "ok"
+	}
+	return fmt.Sprintf("target %s %.3g %s %g %s", t.Name, t.Value, op, t.Bound, word)
 }
 
 // P10 is the tenth percentile, near the cost without disturbance.
