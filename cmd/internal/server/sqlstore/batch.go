@@ -22,25 +22,26 @@ var errClosed = errors.New("the registry is shutting down")
 // it works wait and then share one transaction, so that they wait for one sync of the
 // disk; of those a change that fails is undone alone.
 type sequencer struct {
-	db    *sql.DB
-	lock  string // statement that makes transactions of other processes wait
-	queue chan *job
-	once  sync.Once     // of close
-	quit  chan struct{} // closed by close
-	done  chan struct{} // closed when nothing runs any more
+	db      *sql.DB
+	begin   []string // statements at the beginning of a transaction
+	session *session // of the loop
+	queue   chan *job
+	once    sync.Once     // of close
+	quit    chan struct{} // closed by close
+	done    chan struct{} // closed when nothing runs any more
 }
 
 // job is one change.
 type job struct {
 	ctx  context.Context // of who waits
-	run  func(context.Context, *sql.Tx) (keep bool, err error)
+	run  func(context.Context, querier) (keep bool, err error)
 	keep bool
 	err  error
 	done chan struct{}
 }
 
-func newSequencer(db *sql.DB, lock string) *sequencer {
-	q := &sequencer{db: db, lock: lock, queue: make(chan *job, maxBatch), quit: make(chan struct{}), done: make(chan struct{})}
+func newSequencer(db *sql.DB, begin []string) *sequencer {
+	q := &sequencer{db: db, begin: begin, queue: make(chan *job, maxBatch), quit: make(chan struct{}), done: make(chan struct{})}
 	go q.loop()
 	return q
 }
@@ -48,7 +49,7 @@ func newSequencer(db *sql.DB, lock string) *sequencer {
 // do runs a change and returns when it is durable, or its error, which has changed nothing.
 // The change reports whether there is anything to keep. It may not wait for anything but
 // the database. A ctx that ends before the change begins stops it.
-func (q *sequencer) do(ctx context.Context, run func(context.Context, *sql.Tx) (keep bool, err error)) error {
+func (q *sequencer) do(ctx context.Context, run func(context.Context, querier) (keep bool, err error)) error {
 	j := &job{ctx: ctx, run: run, done: make(chan struct{})}
 	select {
 	case <-q.quit:
@@ -72,7 +73,7 @@ func (q *sequencer) do(ctx context.Context, run func(context.Context, *sql.Tx) (
 
 // exec runs one statement as a change.
 func (q *sequencer) exec(ctx context.Context, query string, args ...any) error {
-	return q.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	return q.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
 		_, err := tx.ExecContext(ctx, query, args...)
 		return true, err
 	})
@@ -86,6 +87,11 @@ func (q *sequencer) close() {
 
 func (q *sequencer) loop() {
 	defer close(q.done)
+	defer func() {
+		if q.session != nil {
+			q.session.close()
+		}
+	}()
 	for {
 		select {
 		case <-q.quit:
@@ -123,33 +129,45 @@ func (q *sequencer) runBatch(batch []*job) {
 	}
 }
 
-func (q *sequencer) transact(ctx context.Context, batch []*job) error {
-	tx, err := q.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	if q.lock != "" {
-		if _, err := tx.ExecContext(ctx, q.lock); err != nil {
+func (q *sequencer) transact(ctx context.Context, batch []*job) (err error) {
+	if q.session == nil {
+		if q.session, err = newSession(ctx, q.db); err != nil {
 			return err
 		}
 	}
-	keep := false
+	keep, err := q.changes(ctx, batch)
+	switch {
+	case err == nil && keep:
+		_, err = q.session.ExecContext(ctx, `commit`)
+	case err == nil:
+		_, err = q.session.ExecContext(ctx, `rollback`)
+	}
+	if err != nil { // nobody knows in which state the connection is
+		q.session.close()
+		q.session = nil
+	}
+	return err
+}
+
+// changes begins a transaction and runs jobs in it. It reports whether there is anything to keep.
+func (q *sequencer) changes(ctx context.Context, batch []*job) (keep bool, err error) {
+	for _, query := range q.begin {
+		if _, err := q.session.ExecContext(ctx, query); err != nil {
+			return false, err
+		}
+	}
 	for _, j := range batch {
-		if err := j.within(ctx, tx); err != nil {
-			return err
+		if err := j.within(ctx, q.session); err != nil {
+			return false, err
 		}
 		keep = keep || j.keep
 	}
-	if !keep {
-		return nil
-	}
-	return tx.Commit()
+	return keep, nil
 }
 
 // within runs a job in a part of the transaction that can be undone. It returns an error
 // that concerns the whole transaction; the job has its own.
-func (j *job) within(ctx context.Context, tx *sql.Tx) error {
+func (j *job) within(ctx context.Context, tx querier) error {
 	if j.err = j.ctx.Err(); j.err != nil {
 		return nil
 	}

@@ -51,7 +51,7 @@ func (s *Store) BlobURL(ctx context.Context, repo string, d artifact.Digest, ttl
 
 // MountBlob implements registry.Blobs.
 func (s *Store) MountBlob(ctx context.Context, repo, from string, d artifact.Digest) error {
-	return s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	return s.seq.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
 		var n int
 		if err := tx.QueryRowContext(ctx, `select 1 from repo_blob where repo = $1 and digest = $2`, from, d).Scan(&n); err != nil {
 			return false, missing("blob", d, err)
@@ -61,7 +61,7 @@ func (s *Store) MountBlob(ctx context.Context, repo, from string, d artifact.Dig
 }
 
 // show makes a blob visible in a repository.
-func (s *Store) show(ctx context.Context, tx *sql.Tx, repo string, d artifact.Digest) error {
+func (s *Store) show(ctx context.Context, tx querier, repo string, d artifact.Digest) error {
 	_, err := tx.ExecContext(ctx, `insert into repo_blob values ($1, $2, $3)
 		on conflict (repo, digest) do update set created = $3`, repo, d, s.now().Unix())
 	return err
@@ -69,7 +69,7 @@ func (s *Store) show(ctx context.Context, tx *sql.Tx, repo string, d artifact.Di
 
 // keep makes a durable object the content of a blob, unless there is one already, and
 // the blob visible. It reports whether the object is of use.
-func (s *Store) keep(ctx context.Context, tx *sql.Tx, repo string, d artifact.Digest, key string, size int64) (used bool, err error) {
+func (s *Store) keep(ctx context.Context, tx querier, repo string, d artifact.Digest, key string, size int64) (used bool, err error) {
 	var have string
 	err = tx.QueryRowContext(ctx, `select key from blob where digest = $1`, d).Scan(&have)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -44,10 +43,10 @@ func (s *Store) Collect(ctx context.Context, grace time.Duration) (c Collected, 
 }
 
 // inChunks repeats a change until it removes nothing.
-func (s *Store) inChunks(ctx context.Context, change func(context.Context, *sql.Tx) (removed int, err error)) error {
+func (s *Store) inChunks(ctx context.Context, change func(context.Context, querier) (removed int, err error)) error {
 	for {
 		n := 0
-		err := s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (keep bool, err error) {
+		err := s.seq.do(ctx, func(ctx context.Context, tx querier) (keep bool, err error) {
 			n, err = change(ctx, tx)
 			return n > 0, err
 		})
@@ -59,7 +58,7 @@ func (s *Store) inChunks(ctx context.Context, change func(context.Context, *sql.
 
 // collectUploads ends uploads that nobody continues; their time is their own.
 func (s *Store) collectUploads(ctx context.Context, _ int64, c *Collected) error {
-	return s.inChunks(ctx, func(ctx context.Context, tx *sql.Tx) (int, error) {
+	return s.inChunks(ctx, func(ctx context.Context, tx querier) (int, error) {
 		rows, err := texts(ctx, tx, 2, `select name, parts from upload where touched < $1 limit $2`, s.now().Add(-maxIdle).Unix(), chunk)
 		if err != nil {
 			return 0, err
@@ -80,7 +79,7 @@ func (s *Store) collectUploads(ctx context.Context, _ int64, c *Collected) error
 // collectManifests removes what was pushed to a namespace of plugins and never became part
 // of a release. An index goes in one round, what it names in the next.
 func (s *Store) collectManifests(ctx context.Context, before int64, c *Collected) error {
-	return s.inChunks(ctx, func(ctx context.Context, tx *sql.Tx) (int, error) {
+	return s.inChunks(ctx, func(ctx context.Context, tx querier) (int, error) {
 		rows, err := texts(ctx, tx, 2, `select m.repo, m.digest from manifest m where m.created < $1 and m.created > 0 and m.subject = ''
 			and not exists (select 1 from namespace n where n.kind = $2 and (m.repo = n.name or substr(m.repo, 1, length(n.name) + 1) = n.name || '/'))
 			and not exists (select 1 from tag t where t.repo = m.repo and t.digest = m.digest)
@@ -102,7 +101,7 @@ func (s *Store) collectManifests(ctx context.Context, before int64, c *Collected
 
 // collectVisible hides blobs from repositories in which no manifest names them.
 func (s *Store) collectVisible(ctx context.Context, before int64, _ *Collected) error {
-	return s.inChunks(ctx, func(ctx context.Context, tx *sql.Tx) (int, error) {
+	return s.inChunks(ctx, func(ctx context.Context, tx querier) (int, error) {
 		rows, err := texts(ctx, tx, 2, `select b.repo, b.digest from repo_blob b where b.created < $1
 			and not exists (select 1 from reference r where r.repo = b.repo and r.child = b.digest) limit $2`, before, chunk)
 		if err != nil {
@@ -119,7 +118,7 @@ func (s *Store) collectVisible(ctx context.Context, before int64, _ *Collected) 
 
 // collectBlobs removes blobs that are in no repository.
 func (s *Store) collectBlobs(ctx context.Context, before int64, c *Collected) error {
-	return s.inChunks(ctx, func(ctx context.Context, tx *sql.Tx) (int, error) {
+	return s.inChunks(ctx, func(ctx context.Context, tx querier) (int, error) {
 		rows, err := tx.QueryContext(ctx, `select b.digest, b.key, b.size from blob b where b.created < $1
 			and not exists (select 1 from repo_blob r where r.digest = b.digest) limit $2`, before, chunk)
 		if err != nil {
@@ -150,7 +149,7 @@ func (s *Store) collectBlobs(ctx context.Context, before int64, c *Collected) er
 }
 
 // garbage notes objects that nothing names any more.
-func (s *Store) garbage(ctx context.Context, tx *sql.Tx, keys ...string) error {
+func (s *Store) garbage(ctx context.Context, tx querier, keys ...string) error {
 	for _, k := range keys {
 		if _, err := tx.ExecContext(ctx, `insert into garbage values ($1, $2) on conflict do nothing`, k, s.now().Unix()); err != nil {
 			return err
@@ -180,7 +179,7 @@ func (s *Store) sweep(ctx context.Context, before int64, _ *Collected) error {
 }
 
 func (s *Store) sweepChunk(ctx context.Context, keys []string) error {
-	return s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	return s.seq.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
 		var orphans []string
 		for _, k := range keys {
 			if blobs.CheckKey(k) != nil { // nothing of ours
@@ -215,7 +214,7 @@ func (s *Store) collectGarbage(ctx context.Context, _ int64, c *Collected) error
 				return err
 			}
 		}
-		err = s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+		err = s.seq.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
 			for _, k := range keys {
 				if _, err := tx.ExecContext(ctx, `delete from garbage where key = $1`, k); err != nil {
 					return false, err
@@ -240,7 +239,7 @@ func (s *Store) garbageKeys(ctx context.Context) ([]string, error) {
 }
 
 // texts reads rows of text columns.
-func texts(ctx context.Context, q querier, columns int, query string, args ...any) ([][]string, error) {
+func texts(ctx context.Context, q rows, columns int, query string, args ...any) ([][]string, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

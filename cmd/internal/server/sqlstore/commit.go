@@ -18,7 +18,7 @@ import (
 
 // Commit implements registry.Committer.
 func (s *Store) Commit(ctx context.Context, c registry.Commit) (rec registry.Receipt, err error) {
-	err = s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (keep bool, err error) {
+	err = s.seq.do(ctx, func(ctx context.Context, tx querier) (keep bool, err error) {
 		t := &change{ctx: ctx, tx: tx, s: s, c: c, docs: map[manifest.ID]artifact.Digest{}}
 		if err := t.apply(); err != nil {
 			return false, err
@@ -35,7 +35,7 @@ func (s *Store) Commit(ctx context.Context, c registry.Commit) (rec registry.Rec
 // change is one commit inside its transaction.
 type change struct {
 	ctx     context.Context
-	tx      *sql.Tx
+	tx      querier
 	s       *Store
 	c       registry.Commit
 	changed bool

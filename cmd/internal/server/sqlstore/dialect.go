@@ -17,8 +17,8 @@ import (
 // understand them: parameters are $1, $2, … (SQLite takes these names by number, too).
 type dialect struct {
 	name string // folder of its migrations
-	// lock makes changes wait for those of other processes until a transaction ends.
-	lock string
+	// begin begins a transaction that waits for those of other processes.
+	begin []string
 	// version and setVersion read and write the number of the schema.
 	version    func(context.Context, querier) (int, error)
 	setVersion string // with a number
@@ -34,14 +34,21 @@ type dialect struct {
 	contains string
 }
 
-// querier is a database or a transaction.
-type querier interface {
+// rows is what statements can be asked of.
+type rows interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
+// querier is a database, a transaction, or a session.
+type querier interface {
+	rows
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 var sqlite = &dialect{
-	name: "sqlite",
+	name:  "sqlite",
+	begin: []string{`begin immediate`},
 	version: func(ctx context.Context, q querier) (n int, err error) {
 		err = q.QueryRowContext(ctx, `pragma user_version`).Scan(&n)
 		return n, err
@@ -59,7 +66,7 @@ const changeLock = 0x706c7567
 
 var postgres = &dialect{
 	name: "postgres",
-	lock: fmt.Sprintf(`select pg_advisory_xact_lock(%d)`, changeLock),
+	begin: []string{`begin`, fmt.Sprintf(`select pg_advisory_xact_lock(%d)`, changeLock)},
 	version: func(ctx context.Context, q querier) (n int, err error) {
 		var there bool
 		// Not to_regclass, which would remember for the transaction that there is none.
@@ -76,6 +83,18 @@ var postgres = &dialect{
 	words:    foldWords,
 	lost:     `delete from search where plugin = $1`,
 	contains: `strpos(parts, $1) > 0`,
+}
+
+// maxConnections is how many connections to PostgreSQL one process has at most.
+const maxConnections = 16
+
+func openPostgres(address string) (*sql.DB, error) {
+	db, err := sql.Open("pgx", address)
+	if err == nil {
+		db.SetMaxOpenConns(maxConnections)
+		db.SetMaxIdleConns(maxConnections)
+	}
+	return db, err
 }
 
 // openSQLite opens a file for one writer and many readers.

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
@@ -13,7 +12,7 @@ import (
 // Import puts the documents of plugins in the place of those that are there, in one change:
 // for copies of another registry. Their artifacts are not looked at. actor is who does it.
 func (s *Store) Import(ctx context.Context, actor string, list []*index.Plugin) (rec registry.Receipt, err error) {
-	err = s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	err = s.seq.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
 		t := &change{ctx: ctx, tx: tx, s: s, c: registry.Commit{Actor: actor}, docs: map[manifest.ID]artifact.Digest{}}
 		for _, p := range list {
 			if err := t.save(p); err != nil {

@@ -56,8 +56,8 @@ func step(ctx context.Context, db *sql.DB, d *dialect, name string, n int) error
 		return err
 	}
 	defer tx.Rollback()
-	if d.lock != "" {
-		if _, err := tx.ExecContext(ctx, d.lock); err != nil {
+	for _, q := range d.begin[1:] { // behind begin
+		if _, err := tx.ExecContext(ctx, q); err != nil {
 			return err
 		}
 	}

@@ -41,8 +41,8 @@ type Options struct {
 // Store is a registry. Its methods allow concurrent calls; Close ends it.
 type Store struct {
 	d     *dialect
-	read  *sql.DB
-	write *sql.DB // the same for PostgreSQL
+	read  *reader
+	write *sql.DB // the pool of read for PostgreSQL
 	seq   *sequencer
 	blobs blobs.Store
 	log   *slog.Logger
@@ -52,9 +52,6 @@ type Store struct {
 }
 
 var _ registry.Backend = (*Store)(nil)
-
-// maxConnections is how many connections to PostgreSQL one process has at most.
-const maxConnections = 16
 
 // Open opens a database and brings its schema up to date. It returns [ErrNewer] if this
 // program does not know the schema.
@@ -67,32 +64,30 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.now = time.Now
 	}
 	what := "database " + o.File
+	var read *sql.DB
 	var err error
 	if o.Postgres == "" {
-		s.read, s.write, err = openSQLite(o.File)
+		read, s.write, err = openSQLite(o.File)
 	} else {
 		s.d, what = postgres, "database"
-		s.read, err = sql.Open("pgx", o.Postgres)
-		s.write = s.read
+		read, err = openPostgres(o.Postgres)
+		s.write = read
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	if s.d == postgres {
-		s.read.SetMaxOpenConns(maxConnections)
-		s.read.SetMaxIdleConns(maxConnections)
-	}
+	s.read = newReader(read)
 	if err := migrate(ctx, s.write, s.d); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", what, err), s.read.Close(), s.write.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", what, err), s.read.close(), s.write.Close())
 	}
-	s.seq = newSequencer(s.write, s.d.lock)
+	s.seq = newSequencer(s.write, s.d.begin)
 	return s, nil
 }
 
 // Close waits for changes that have begun and ends all connections.
 func (s *Store) Close() error {
 	s.seq.close()
-	return errors.Join(s.read.Close(), s.write.Close())
+	return errors.Join(s.read.close(), s.write.Close())
 }
 
 // Ping reports whether the database answers.
@@ -143,7 +138,7 @@ func (s *Store) Setting(ctx context.Context, key string) (value string, err erro
 
 // SetOnce keeps a value under a key that has none yet, and reports whether it did.
 func (s *Store) SetOnce(ctx context.Context, key, value string) (kept bool, err error) {
-	err = s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	err = s.seq.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
 		r, err := tx.ExecContext(ctx, `insert into setting values ($1, $2) on conflict do nothing`, key, value)
 		if err != nil {
 			return false, err

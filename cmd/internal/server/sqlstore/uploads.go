@@ -33,7 +33,7 @@ func (s *Store) NewUpload(ctx context.Context, repo string, a artifact.Algorithm
 		return "", err
 	}
 	name := rand.Text()
-	return name, s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	return name, s.seq.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
 		now := s.now()
 		var n int
 		if err := tx.QueryRowContext(ctx, `select count(*) from upload where touched > $1`, now.Add(-maxIdle).Unix()).Scan(&n); err != nil {
@@ -151,7 +151,7 @@ func (u *upload) appended(ctx context.Context, key string, n int64) error {
 		return err
 	}
 	parts := append(u.parts[:len(u.parts):len(u.parts)], key)
-	err = u.s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	err = u.s.seq.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
 		r, err := tx.ExecContext(ctx, `update upload set size = $1, state = $2, parts = $3, touched = $4 where name = $5 and size = $6`,
 			u.size+n, state, strings.Join(parts, " "), u.s.now().Unix(), u.name, u.size)
 		return true, one(r, err, registry.ErrOffset)
@@ -254,7 +254,7 @@ func (s *Store) hashObject(ctx context.Context, key string, h hash.Hash) error {
 // bind makes the object at key the blob, in one change with the end of the upload.
 func (u *upload) bind(ctx context.Context, d artifact.Digest, key string, size int64, parts []string) error {
 	used := false
-	err := u.s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	err := u.s.seq.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
 		r, err := tx.ExecContext(ctx, `delete from upload where name = $1 and size = $2`, u.name, u.size)
 		if err := one(r, err, registry.ErrOffset); err != nil {
 			return false, err
@@ -285,7 +285,7 @@ func (u *upload) Cancel(ctx context.Context) error { return u.end(context.Withou
 // end ends the upload without a blob, unless another request has gone on with it. last is
 // an object that it does not name, or "".
 func (u *upload) end(ctx context.Context, last string) error {
-	err := u.s.seq.do(ctx, func(ctx context.Context, tx *sql.Tx) (bool, error) {
+	err := u.s.seq.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
 		r, err := tx.ExecContext(ctx, `delete from upload where name = $1 and size = $2`, u.name, u.size)
 		return true, one(r, err, registry.ErrOffset)
 	})
