@@ -15,6 +15,7 @@ import (
 	"github.com/plugstead/plugstead/config/schema"
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/internal/cmdline"
+	"github.com/plugstead/plugstead/internal/strictjson"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/update"
 )
@@ -178,7 +179,13 @@ func setOne(m *manifest.Manifest, object map[string]any, word string) error {
 		}
 		return config.Set(object, key, r.Value())
 	}
-	return config.Set(object, key, schema.Value(m, key, value))
+	v := schema.Value(m, key, value)
+	if _, text := v.(string); !text {
+		if err := strictjson.Check([]byte(value), strictjson.Limits{Size: config.MaxSize}); err != nil {
+			return fmt.Errorf("%.200s: %w", key, err)
+		}
+	}
+	return config.Set(object, key, v)
 }
 
 // storeConfig checks and stores object.

@@ -83,7 +83,7 @@ func editAgain(c *cobra.Command, wrong error) (bool, error) {
 		return false, nil
 	}
 	w := c.ErrOrStderr()
-	fmt.Fprintf(w, "%v\nEdit again? [Y/n] ", wrong)
+	fmt.Fprintf(w, "%s\nEdit again? [Y/n] ", cmdline.Printable(wrong.Error()))
 	answer, err := readAnswer(c.Context(), c.InOrStdin())
 	if err != nil || answer == "" {
 		return false, err
