@@ -1,7 +1,6 @@
 package plugcobra
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -113,7 +112,7 @@ func showConfig(h *plugstead.Host, id manifest.ID, text string, words []string) 
 	if err != nil {
 		return cmdline.Outcome{}, err
 	}
-	return cmdline.Outcome{Result: configured{id, g.Number, v}, Text: func(w io.Writer) { writeJSON(w, v) }}, nil
+	return cmdline.Outcome{Result: configured{id, g.Number, v}, Text: func(w io.Writer) { _ = cmdline.WriteJSON(w, v, "  ") }}, nil
 }
 
 // parsed reads what is stored; nothing is an empty object.
@@ -122,13 +121,6 @@ func parsed(text string) (map[string]any, error) {
 		return map[string]any{}, nil
 	}
 	return config.Parse([]byte(text))
-}
-
-func writeJSON(w io.Writer, v any) {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	_ = e.Encode(v) // it came out of JSON
 }
 
 func setConfig(c *cobra.Command, h *plugstead.Host, r install.Record, text string, words []string, f configFlags) (cmdline.Outcome, error) {

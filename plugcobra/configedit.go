@@ -38,7 +38,9 @@ func editConfig(c *cobra.Command, h *plugstead.Host, r install.Record, text stri
 	}
 	defer os.RemoveAll(dir)
 	var before bytes.Buffer
-	writeJSON(&before, object)
+	if err := cmdline.WriteJSON(&before, object, "  "); err != nil {
+		return cmdline.Outcome{}, err
+	}
 	path, err := keepFile(dir, before.String())
 	if err != nil {
 		return cmdline.Outcome{}, err
