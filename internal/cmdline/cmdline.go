@@ -188,6 +188,9 @@ func Again(c *cobra.Command, words string) string {
 			values = list.GetSlice()
 		}
 		for _, v := range values {
+			if name == "host" && !strings.Contains(v, "@") {
+				continue // that of what-if is a version to think of
+			}
 			fmt.Fprintf(&b, " --%s %s", name, quote(v))
 		}
 	}
