@@ -3,9 +3,11 @@ package config
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -142,10 +144,26 @@ func (h *handler) attr(a slog.Attr) slog.Attr {
 		}
 		v = slog.GroupValue(group...)
 	case slog.KindAny:
-		text := fmt.Sprint(v.Any())
-		if clean := h.r.Text(text); clean != text {
-			v = slog.StringValue(clean)
+		for _, text := range forms(v.Any()) {
+			if clean := h.r.Text(text); clean != text {
+				v = slog.StringValue(clean)
+				break
+			}
 		}
 	}
 	return slog.Attr{Key: h.r.Text(a.Key), Value: v}
+}
+
+// forms lists what handlers make of a value: its bytes as they are, or its text and JSON, in
+// which a text of its own stands, too. A value that panics is left to the handler, as without us.
+func forms(v any) (out []string) {
+	defer func() { _ = recover() }()
+	if x := reflect.ValueOf(v); x.Kind() == reflect.Slice && x.Type().Elem().Kind() == reflect.Uint8 {
+		return []string{string(x.Bytes())}
+	}
+	out = []string{fmt.Sprintf("%+v", v)}
+	if b, err := json.Marshal(v); err == nil {
+		out = append(out, string(b))
+	}
+	return out
 }
