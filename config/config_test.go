@@ -193,3 +193,22 @@ func TestRedactValues(t *testing.T) {
 		t.Errorf("without a secret: %s", b.String())
 	}
 }
+
+// TestRedactEscaped: plugins print what they have as JSON or quoted.
+func TestRedactEscaped(t *testing.T) {
+	const secret = `p&ss<"w\rd`
+	var r Redactor
+	r.Learn(secret)
+	marshalled, _ := json.Marshal(map[string]string{"a": secret})
+	text, _ := Text(map[string]any{"a": secret})
+	for _, said := range []string{string(marshalled), text, fmt.Sprintf("%q", secret), fmt.Sprintf("%#v", []string{secret}), secret} {
+		if got := r.Text(said); strings.Contains(got, "p&") || strings.Contains(got, `ss`) || !strings.Contains(got, stars) {
+			t.Errorf("%s became %s", said, got)
+		}
+	}
+	var b bytes.Buffer
+	slog.New(r.Handler(slog.NewJSONHandler(&b, nil))).Info("x", "v", map[string]any{"a": secret})
+	if strings.Contains(b.String(), "ss") || !strings.Contains(b.String(), stars) {
+		t.Errorf("%s", b.String())
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -31,7 +32,8 @@ type known struct {
 }
 
 // Learn adds secrets. Those from before stay known: the plugin may still have them. Of one with
-// several lines each line is looked for. What has less than 4 bytes is left.
+// several lines each line is looked for, and what JSON and quotes make of it. What has less than
+// 4 bytes is left.
 func (r *Redactor) Learn(secrets ...string) {
 	for {
 		old := r.known.Load()
@@ -43,6 +45,7 @@ func (r *Redactor) Learn(secrets ...string) {
 			for _, word := range append(strings.Split(s, "\n"), s) { // logs are made of lines
 				if word = strings.TrimSpace(word); len(word) >= shortest {
 					words = append(words, word)
+					words = append(words, escaped(word)...)
 				}
 			}
 		}
@@ -61,6 +64,17 @@ func (r *Redactor) Learn(secrets ...string) {
 			return
 		}
 	}
+}
+
+// escaped lists how a word may stand in JSON and in quotes of Go.
+func escaped(word string) []string {
+	inside := func(s string) string { return s[1 : len(s)-1] }
+	var plain strings.Builder
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(word) // a text
+	html, _ := json.Marshal(word)
+	return []string{inside(strings.TrimSuffix(plain.String(), "\n")), inside(string(html)), inside(strconv.Quote(word))}
 }
 
 // Text returns s with stars in place of secrets.
