@@ -22,6 +22,7 @@ import (
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
 	"github.com/plugstead/plugstead/registry/registrytest"
+	"github.com/plugstead/plugstead/supervise"
 	"github.com/plugstead/plugstead/update"
 )
 
@@ -256,6 +257,37 @@ func TestStartErrorsShowNoSecret(t *testing.T) {
 	err := other.Start(t.Context())
 	if err == nil || strings.Contains(err.Error(), "told to") || !strings.Contains(err.Error(), "***** fail") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestCrashesShowNoSecret: the last line of a plugin becomes part of errors, cut to a length.
+func TestCrashesShowNoSecret(t *testing.T) {
+	t.Setenv("PLUGSTEAD_TEST_WORD", "hunter2-is-secret")
+	ends := make(chan error, 100)
+	h, _, _ := configured(t, registrytest.New(t), func(o *plugstead.Options) {
+		o.Events.Supervise.Changed = func(c supervise.Change) {
+			if c.State == supervise.Restarting {
+				ends <- c.Err
+			}
+		}
+	})
+	set(t, h, `{"word":{"$secret":"env:PLUGSTEAD_TEST_WORD"}}`)
+	p := h.Plugin(testplugin.ID)
+	for _, last := range []string{"panic: hunter2-is-secret", "panic: " + strings.Repeat("x", 285) + "hunter2-is-secret"} {
+		if err := p.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := probe.Say.Call(t.Context(), p, probe.Speech{Stderr: last + "\n"}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := probe.Fail.Call(t.Context(), p, probe.Failure{How: "exit"})
+		end := <-ends
+		if text := fmt.Sprint(err, end); err == nil || strings.Contains(text, "hunt") || !strings.Contains(text, "*****") {
+			t.Errorf("%s", text)
+		}
+	}
+	if err := p.Ready(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -26,7 +26,8 @@ const (
 var ErrForm = errors.New("not a configuration")
 
 // Parse checks that text is one JSON object without repeated keys, of at most [MaxSize]
-// bytes, in which all references to secrets have their form. Numbers come as json.Number. Errors
+// bytes, in which all references to secrets have their form and a float64 can hold every number,
+// not exactly. Numbers come as json.Number. Errors
 // wrap [ErrForm].
 func Parse(text []byte) (map[string]any, error) {
 	if err := strictjson.Check(text, strictjson.Limits{Size: MaxSize, Depth: maxDepth}); err != nil {
@@ -88,6 +89,10 @@ func replace(v any, at string, f func(at string, r Ref) (any, error)) (any, erro
 			}
 		}
 		return out, nil
+	case json.Number:
+		if err := strictjson.Number(x); err != nil { // no plugin can read it
+			return nil, fmt.Errorf("%s: %w", name(at), err)
+		}
 	}
 	return v, nil
 }

@@ -153,3 +153,62 @@ func FuzzParse(f *testing.F) {
 		WithTexts(object)
 	})
 }
+
+// hidden shows its text to some handlers only.
+type hidden struct {
+	Inner *struct{ Key string }
+	text  string
+}
+
+func (h *hidden) MarshalText() ([]byte, error) { return []byte(h.text), nil }
+
+// broken cannot be written.
+type broken struct{}
+
+func (broken) MarshalJSON() ([]byte, error) { panic("broken") }
+
+// TestRedactValues: handlers write values in their own ways.
+func TestRedactValues(t *testing.T) {
+	var r Redactor
+	r.Learn("hunter2")
+	for name, v := range map[string]any{
+		"bytes": []byte("it is hunter2"), "JSON": json.RawMessage(`{"a":"hunter2"}`), "text": &hidden{text: "hunter2"},
+		"pointer": &struct{ Inner *struct{ Key string } }{&struct{ Key string }{"hunter2"}}, "map": map[string]any{"a": []any{"hunter2"}},
+	} {
+		for form, handler := range map[string]func(*bytes.Buffer) slog.Handler{
+			"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+			"JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
+		} {
+			var b bytes.Buffer
+			slog.New(r.Handler(handler(&b))).With("w", v).Info("x", "v", v)
+			if strings.Contains(b.String(), "hunter2") || strings.Count(b.String(), stars) != 2 {
+				t.Errorf("%s, %s: %s", name, form, b.String())
+			}
+		}
+	}
+	var b bytes.Buffer
+	slog.New(r.Handler(slog.NewJSONHandler(&b, nil))).Info("x", "v", map[string]int{"a": 1})
+	slog.New(r.Handler(slog.NewJSONHandler(&b, nil))).Info("x", "v", (*hidden)(nil), "w", broken{})
+	if !strings.Contains(b.String(), `{"a":1}`) || !strings.Contains(b.String(), "PANIC") {
+		t.Errorf("without a secret: %s", b.String())
+	}
+}
+
+// TestRedactEscaped: plugins print what they have as JSON or quoted.
+func TestRedactEscaped(t *testing.T) {
+	const secret = `p&ss<"w\rd`
+	var r Redactor
+	r.Learn(secret)
+	marshalled, _ := json.Marshal(map[string]string{"a": secret})
+	text, _ := Text(map[string]any{"a": secret})
+	for _, said := range []string{string(marshalled), text, fmt.Sprintf("%q", secret), fmt.Sprintf("%#v", []string{secret}), secret} {
+		if got := r.Text(said); strings.Contains(got, "p&") || strings.Contains(got, `ss`) || !strings.Contains(got, stars) {
+			t.Errorf("%s became %s", said, got)
+		}
+	}
+	var b bytes.Buffer
+	slog.New(r.Handler(slog.NewJSONHandler(&b, nil))).Info("x", "v", map[string]any{"a": secret})
+	if strings.Contains(b.String(), "ss") || !strings.Contains(b.String(), stars) {
+		t.Errorf("%s", b.String())
+	}
+}

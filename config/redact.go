@@ -3,10 +3,13 @@ package config
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -29,7 +32,8 @@ type known struct {
 }
 
 // Learn adds secrets. Those from before stay known: the plugin may still have them. Of one with
-// several lines each line is looked for. What has less than 4 bytes is left.
+// several lines each line is looked for, and what JSON and quotes make of it. What has less than
+// 4 bytes is left.
 func (r *Redactor) Learn(secrets ...string) {
 	for {
 		old := r.known.Load()
@@ -41,6 +45,7 @@ func (r *Redactor) Learn(secrets ...string) {
 			for _, word := range append(strings.Split(s, "\n"), s) { // logs are made of lines
 				if word = strings.TrimSpace(word); len(word) >= shortest {
 					words = append(words, word)
+					words = append(words, escaped(word)...)
 				}
 			}
 		}
@@ -59,6 +64,17 @@ func (r *Redactor) Learn(secrets ...string) {
 			return
 		}
 	}
+}
+
+// escaped lists how a word may stand in JSON and in quotes of Go.
+func escaped(word string) []string {
+	inside := func(s string) string { return s[1 : len(s)-1] }
+	var plain strings.Builder
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(word) // a text
+	html, _ := json.Marshal(word)
+	return []string{inside(strings.TrimSuffix(plain.String(), "\n")), inside(string(html)), inside(strconv.Quote(word))}
 }
 
 // Text returns s with stars in place of secrets.
@@ -142,10 +158,26 @@ func (h *handler) attr(a slog.Attr) slog.Attr {
 		}
 		v = slog.GroupValue(group...)
 	case slog.KindAny:
-		text := fmt.Sprint(v.Any())
-		if clean := h.r.Text(text); clean != text {
-			v = slog.StringValue(clean)
+		for _, text := range forms(v.Any()) {
+			if clean := h.r.Text(text); clean != text {
+				v = slog.StringValue(clean)
+				break
+			}
 		}
 	}
 	return slog.Attr{Key: h.r.Text(a.Key), Value: v}
+}
+
+// forms lists what handlers make of a value: its bytes as they are, or its text and JSON, in
+// which a text of its own stands, too. A value that panics is left to the handler, as without us.
+func forms(v any) (out []string) {
+	defer func() { _ = recover() }()
+	if x := reflect.ValueOf(v); x.Kind() == reflect.Slice && x.Type().Elem().Kind() == reflect.Uint8 {
+		return []string{string(x.Bytes())}
+	}
+	out = []string{fmt.Sprintf("%+v", v)}
+	if b, err := json.Marshal(v); err == nil {
+		out = append(out, string(b))
+	}
+	return out
 }

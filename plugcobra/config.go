@@ -1,7 +1,6 @@
 package plugcobra
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"github.com/plugstead/plugstead/config/schema"
 	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/internal/cmdline"
+	"github.com/plugstead/plugstead/internal/strictjson"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/update"
 )
@@ -112,7 +112,7 @@ func showConfig(h *plugstead.Host, id manifest.ID, text string, words []string) 
 	if err != nil {
 		return cmdline.Outcome{}, err
 	}
-	return cmdline.Outcome{Result: configured{id, g.Number, v}, Text: func(w io.Writer) { writeJSON(w, v) }}, nil
+	return cmdline.Outcome{Result: configured{id, g.Number, v}, Text: func(w io.Writer) { _ = cmdline.WriteJSON(w, v, "  ") }}, nil
 }
 
 // parsed reads what is stored; nothing is an empty object.
@@ -121,13 +121,6 @@ func parsed(text string) (map[string]any, error) {
 		return map[string]any{}, nil
 	}
 	return config.Parse([]byte(text))
-}
-
-func writeJSON(w io.Writer, v any) {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	_ = e.Encode(v) // it came out of JSON
 }
 
 func setConfig(c *cobra.Command, h *plugstead.Host, r install.Record, text string, words []string, f configFlags) (cmdline.Outcome, error) {
@@ -178,7 +171,13 @@ func setOne(m *manifest.Manifest, object map[string]any, word string) error {
 		}
 		return config.Set(object, key, r.Value())
 	}
-	return config.Set(object, key, schema.Value(m, key, value))
+	v := schema.Value(m, key, value)
+	if _, text := v.(string); !text {
+		if err := strictjson.Check([]byte(value), strictjson.Limits{Size: config.MaxSize}); err != nil {
+			return fmt.Errorf("%.200s: %w", key, err)
+		}
+	}
+	return config.Set(object, key, v)
 }
 
 // storeConfig checks and stores object.

@@ -102,3 +102,19 @@ func TestConfigEditMeanwhile(t *testing.T) {
 		t.Errorf("%s, %v", out, err)
 	}
 }
+
+// TestConfigSetOfTwoMeanings: a value in which a key is repeated is no value.
+func TestConfigSetOfTwoMeanings(t *testing.T) {
+	run := settings(t)
+	for _, value := range []string{`{"a":1,"a":2}`, `[{"a":1,"A":2}]`, `{"a":"\ud800"}`} {
+		if out, err := run("plugin config acme/a set x=" + value); err == nil || !strings.Contains(err.Error(), "code: E0001") || !strings.Contains(err.Error(), "x: ") {
+			t.Errorf("%s: %s, %v", value, out, err)
+		}
+	}
+	if out, err := run(`plugin config acme/a set x={"a":1.10} y=1.10 z={a`); err != nil {
+		t.Errorf("%s, %v", out, err)
+	}
+	if out, err := run("plugin config acme/a get"); err != nil || strings.Join(strings.Fields(out), "") != `{"x":{"a":1.10},"y":1.10,"z":"{a"}` {
+		t.Errorf("%s, %v", out, err)
+	}
+}

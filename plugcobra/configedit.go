@@ -38,7 +38,9 @@ func editConfig(c *cobra.Command, h *plugstead.Host, r install.Record, text stri
 	}
 	defer os.RemoveAll(dir)
 	var before bytes.Buffer
-	writeJSON(&before, object)
+	if err := cmdline.WriteJSON(&before, object, "  "); err != nil {
+		return cmdline.Outcome{}, err
+	}
 	path, err := keepFile(dir, before.String())
 	if err != nil {
 		return cmdline.Outcome{}, err
@@ -83,7 +85,7 @@ func editAgain(c *cobra.Command, wrong error) (bool, error) {
 		return false, nil
 	}
 	w := c.ErrOrStderr()
-	fmt.Fprintf(w, "%v\nEdit again? [Y/n] ", wrong)
+	fmt.Fprintf(w, "%s\nEdit again? [Y/n] ", cmdline.Printable(wrong.Error()))
 	answer, err := readAnswer(c.Context(), c.InOrStdin())
 	if err != nil || answer == "" {
 		return false, err

@@ -55,6 +55,8 @@ func (u user) override(c *cobra.Command, h *plugstead.Host, f *changeFlags, args
 		return o, &update.OverriddenError{Do: "--frozen"}
 	case f.dryRun || f.lock != "":
 		return misuse("%s: --dry-run and --lock are not for development overrides", args[0])
+	case len(f.allow)+len(f.config) > 0: // it gets what it asks for, and what is configured
+		return misuse("%s: --allow and --config are not for development overrides", args[0])
 	}
 	var dirs []string
 	for _, s := range args {

@@ -112,3 +112,47 @@ func TestConfigureRunning(t *testing.T) {
 		t.Errorf("running %s, %+v", got, set.Plugin("acme/a").Stats())
 	}
 }
+
+// TestConfigureByPlan: a plan that was kept gives plugins what it was made to give them.
+func TestConfigureByPlan(t *testing.T) {
+	w := newWorld(t)
+	w.publish("acme/a", "1.0.0")
+	c := wish(t, "acme/a")
+	c.Config = map[manifest.ID]string{"acme/a": ` {"n": 1, "key": {"$secret": "env:KEY"}} `}
+	p, err := w.up.Plan(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := p.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, bad := range map[string]string{
+		`"id":"acme/a","config":"{`: `"id":"acme/none","config":"{`,
+		`"config":"{`:               `"config":"[`,
+	} {
+		if !strings.Contains(string(text), what) {
+			t.Fatalf("%s is not in %s", what, text)
+		}
+		if _, err := w.up.ReadPlan([]byte(strings.Replace(string(text), what, bad, 1))); !errors.Is(err, update.ErrNotInstalled) && !errors.Is(err, config.ErrForm) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	if p, err = w.up.ReadPlan(text); err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("does not fit")
+	p.CheckConfig = func(*manifest.Manifest, string) error { return refused }
+	if _, err := w.up.Apply(t.Context(), p); !errors.Is(err, refused) {
+		t.Errorf("%v", err)
+	}
+	p.CheckConfig = nil
+	g, err := w.up.Apply(t.Context(), p)
+	if err != nil || g.Config("acme/a") != `{"key":{"$secret":"env:KEY"},"n":1}` {
+		t.Errorf("%+v, %v", g, err)
+	}
+	p, err = w.up.Plan(t.Context(), wish(t, "acme/a"))
+	if text, _ := p.MarshalJSON(); err != nil || strings.Contains(string(text), "configs") {
+		t.Errorf("%s, %v", text, err)
+	}
+}

@@ -127,6 +127,9 @@ func (p *Plan) asked(id manifest.ID) (list []manifest.Capability, known bool) {
 	if !c.Frozen {
 		return c.Release.Capabilities, true
 	}
+	if list, known := p.came[id]; known {
+		return list, true
+	}
 	old, _ := p.base.Lock.Find(id)
 	if r, ok := p.base.Find(id); ok && old.Digest == c.Release.Digest {
 		return r.Manifest.Capabilities, true
@@ -135,18 +138,30 @@ func (p *Plan) asked(id manifest.ID) (list []manifest.Capability, known bool) {
 }
 
 // Allow grants capabilities to plugins of p, where they ask for them or it is not known yet
-// whether they do.
+// whether they do. Those without a name come last, when it is known who asks.
 func (p *Plan) Allow(list ...Allow) {
 	for _, a := range list {
 		if a.ID == "" {
-			a.ID = p.only(a.Capability)
-		}
-		i := slices.IndexFunc(p.Lock.Plugins, func(l resolve.Locked) bool { return l.ID == a.ID })
-		if i >= 0 {
-			p.grant(&p.Lock.Plugins[i], []manifest.Capability{a.Capability})
+			p.nameless = append(p.nameless, a.Capability)
+		} else {
+			p.allow(a.ID, a.Capability)
 		}
 	}
+	if !slices.ContainsFunc(p.Lock.Plugins, func(l resolve.Locked) bool { _, known := p.asked(l.ID); return !known }) {
+		for _, c := range p.nameless {
+			p.allow(p.only(c), c)
+		}
+		p.nameless = nil
+	}
 	p.sayGrants()
+}
+
+// allow grants c to the plugin of id, if p has it.
+func (p *Plan) allow(id manifest.ID, c manifest.Capability) {
+	i := slices.IndexFunc(p.Lock.Plugins, func(l resolve.Locked) bool { return l.ID == id })
+	if i >= 0 {
+		p.grant(&p.Lock.Plugins[i], []manifest.Capability{c})
+	}
 }
 
 // sayGrants writes into the lines what plugins ask for and what they are granted anew.
@@ -174,21 +189,28 @@ func texts(list []manifest.Capability) (out []string) {
 	return out
 }
 
-// only returns the plugin that lacks what c covers, if there is one and no other.
-func (p *Plan) only(c manifest.Capability) (id manifest.ID) {
+// only returns the plugin that asks for what c covers, if there is one and no other. One that
+// is installed as it is and runs without counts only if no other one asks.
+func (p *Plan) only(c manifest.Capability) manifest.ID {
+	var ask, without []manifest.ID
 	for i := range p.Lock.Plugins {
 		l := &p.Lock.Plugins[i]
-		asked, known := p.asked(l.ID)
-		lacks := slices.ContainsFunc(manifest.Missing(asked, l.Grants), c.Covers)
+		asked, _ := p.asked(l.ID)
 		switch {
-		case !lacks && known:
-		case id != "":
-			return ""
+		case !slices.ContainsFunc(manifest.Missing(asked, l.Grants), c.Covers):
+		case len(p.ask(nil, l, asked)) > 0:
+			ask = append(ask, l.ID)
 		default:
-			id = l.ID
+			without = append(without, l.ID)
 		}
 	}
-	return id
+	if ask == nil {
+		ask = without
+	}
+	if len(ask) != 1 {
+		return ""
+	}
+	return ask[0]
 }
 
 // grant gives l what it asks for of granted, besides what it has. The list of l is replaced,
@@ -241,19 +263,26 @@ func (p *Plan) sameGrants() bool {
 // consent makes sure that what is new was granted what it asks for. staged has what was
 // fetched, too; before that it is nil.
 func (p *Plan) consent(staged []install.Record) error {
+	p.learn(staged)
 	asks := p.Asks()
+	if len(asks) == 0 {
+		return nil
+	}
+	return &ConsentError{asks}
+}
+
+// learn takes what plugins ask for from what was fetched, where it was not known.
+func (p *Plan) learn(staged []install.Record) {
 	for _, r := range staged {
 		i := slices.IndexFunc(p.Lock.Plugins, func(l resolve.Locked) bool { return l.ID == r.ID })
 		if _, known := p.asked(r.ID); known || i < 0 {
 			continue
 		}
+		if p.came == nil {
+			p.came = map[manifest.ID][]manifest.Capability{}
+		}
+		p.came[r.ID] = r.Manifest.Capabilities
 		p.inherit(&p.Lock.Plugins[i], r.Manifest.Capabilities)
-		asks = p.ask(asks, &p.Lock.Plugins[i], r.Manifest.Capabilities)
 	}
-	p.sayGrants()
-	if len(asks) == 0 {
-		return nil
-	}
-	slices.SortFunc(asks, func(a, b Ask) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	return &ConsentError{asks}
+	p.Allow() // those without a name
 }

@@ -349,3 +349,56 @@ func FuzzParseAllow(f *testing.F) {
 		}
 	})
 }
+
+// TestConsentWithoutName: the flags that a refusal proposes are taken, also where it is known
+// only when the plugins have come who asks, and where a plugin runs without what it asks for.
+func TestConsentWithoutName(t *testing.T) {
+	w := newWorld(t)
+	w.publish("acme/a", "1.0.0", `capabilities: ["env:HOME"]`)
+	w.publish("acme/b", "1.0.0")
+	w.publish("acme/c", "1.0.0", `capabilities: ["env:HOME"]`)
+	c := wish(t, "acme/a", "acme/b")
+	c.LockFile, c.Allow = filepath.Join(t.TempDir(), "plugins.lock"), allow(t, "env:HOME")
+	w.change(c)
+	l, err := update.ReadLock(c.LockFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Plugins[0].Grants = nil
+	if err := update.WriteLock(c.LockFile, l); err != nil {
+		t.Fatal(err)
+	}
+	w.up = w.updater(t.TempDir())
+	w.change(update.Change{Frozen: true, LockFile: c.LockFile, Allow: allow(t, "env:HOME")})
+	if got := w.granted(); got != "acme/a:env:HOME" {
+		t.Errorf("frozen: %s", got)
+	}
+
+	w.ungrant()
+	other := wish(t, "acme/c")
+	w.refused(other, "acme/c:env:HOME")
+	other.Allow = allow(t, "env:HOME")
+	w.change(other)
+	if got := w.granted(); got != "acme/c:env:HOME" {
+		t.Errorf("beside one that has nothing: %s", got)
+	}
+}
+
+// TestConsentWithoutNameOfTwo: nobody gets a grant without a name that two ask for.
+func TestConsentWithoutNameOfTwo(t *testing.T) {
+	w := newWorld(t)
+	w.publish("acme/a", "1.0.0", `capabilities: ["env:HOME"]`)
+	w.publish("acme/b", "1.0.0", `capabilities: ["env:HOME"]`)
+	c := wish(t, "acme/a", "acme/b")
+	c.LockFile = filepath.Join(t.TempDir(), "plugins.lock")
+	if _, err := w.up.WriteLock(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	c = update.Change{Frozen: true, LockFile: c.LockFile, Allow: allow(t, "env:HOME")}
+	w.refused(c, "acme/a:env:HOME acme/b:env:HOME")
+	c.Allow = allow(t, "env:HOME", "acme/b:env:HOME")
+	w.change(c)
+	if got := w.granted(); got != "acme/a:env:HOME acme/b:env:HOME" {
+		t.Error(got)
+	}
+}

@@ -69,8 +69,8 @@ func blamed(cause error) (*supervise.StartError, bool) {
 	return e, true
 }
 
-// goBack makes a generation in which what was before t is active again, and bad is held
-// back.
+// goBack makes a generation in which what was before t is active again, but for what was
+// decided since, and bad is held back.
 func (u *Updater) goBack(ctx context.Context, t *trial, bad []install.Record, why error) (*install.Generation, error) {
 	r := Returned{From: t.number, Like: t.back.Number, Why: why}
 	g, err := u.commitBack(ctx, t, bad, &r)
@@ -98,7 +98,8 @@ func (u *Updater) commitBack(ctx context.Context, t *trial, bad []install.Record
 		}
 	}
 	tx.Return(t.back)
-	if err := tx.SetOverrides(tx.Base.Overrides); err != nil { // they were not on trial
+	lock, err := u.keepSince(tx, t.back)
+	if err != nil {
 		return nil, err
 	}
 	for _, b := range bad {
@@ -108,7 +109,7 @@ func (u *Updater) commitBack(ctx context.Context, t *trial, bad []install.Record
 			r.Held = append(r.Held, h)
 		}
 	}
-	return tx.Commit(t.back.Lock, fmt.Sprintf("went back to generation %d: %s", t.back.Number, shorten(r.Why.Error())))
+	return tx.Commit(lock, fmt.Sprintf("went back to generation %d: %s", t.back.Number, shorten(r.Why.Error())))
 }
 
 func (u *Updater) tell(r Returned) {

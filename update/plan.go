@@ -156,7 +156,9 @@ type Plan struct {
 	// CheckConfig is that of the change.
 	CheckConfig func(m *manifest.Manifest, text string) error
 
-	configs   []install.Config // that plugins get
+	configs   []install.Config                      // that plugins get
+	nameless  []manifest.Capability                 // granted to who turns out to ask for them
+	came      map[manifest.ID][]manifest.Capability // what plugins of a lock ask for, once they were fetched
 	base      *install.Generation
 	solution  *resolve.Solution
 	order     []resolve.Choice // of starting

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/plugstead/plugstead/install"
 	"github.com/plugstead/plugstead/internal/strictjson"
+	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/resolve"
 )
 
@@ -23,11 +25,13 @@ type planJSON struct {
 	Lines  []Line `json:"lines"`
 	Lock   string `json:"lock"`               // the text of the lock after the change
 	File   string `json:"lockFile,omitempty"` // to write it to
+
+	Configs []install.Config `json:"configs,omitempty"` // that plugins get
 }
 
 // MarshalJSON implements json.Marshaler.
 func (p *Plan) MarshalJSON() ([]byte, error) {
-	return json.Marshal(planJSON{PlanFormat, p.Lock.App, p.base.Number, p.why, append([]Line{}, p.Lines...), string(p.Lock.Text()), p.lockFile})
+	return json.Marshal(planJSON{PlanFormat, p.Lock.App, p.base.Number, p.why, append([]Line{}, p.Lines...), string(p.Lock.Text()), p.lockFile, p.configs})
 }
 
 // ReadPlan reads what MarshalJSON of a plan wrote, for the set that is installed now:
@@ -55,6 +59,13 @@ func (u *Updater) ReadPlan(b []byte) (*Plan, error) {
 	p := &Plan{base: g, why: j.Why, whole: u.Dir.HasTree, Requests: l.Requests, lockFile: j.File}
 	if err := u.frozen(p, l); err != nil {
 		return nil, err
+	}
+	configs := map[manifest.ID]string{}
+	for _, c := range j.Configs {
+		configs[c.ID] = c.Text
+	}
+	if err := p.configure(Change{Config: configs}); err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
 	}
 	p.platforms = !containsAll(g.Lock.Platforms, l.Platforms)
 	return p, u.finish(p)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -366,4 +367,92 @@ func TestNotWatched(t *testing.T) {
 	if n := w.up.Dir.Proven(); n != 1 {
 		t.Errorf("proven is %d", n)
 	}
+}
+
+// bad does not start acme/a 1.1.0.
+var bad = fakeDriver{hook: func(im load.Image) error {
+	if im.Manifest.ID == "acme/a" && im.Manifest.Version.String() == "1.1.0" {
+		return errors.New("no such font")
+	}
+	return nil
+}}
+
+// TestGoingBackTurnsNothingOn: a host that goes back by itself starts nothing that somebody
+// disabled or uninstalled since, nor what only that needed, and takes no configuration back
+// of a plugin that was not on trial.
+func TestGoingBackTurnsNothingOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		do      func(*world) error
+		running string
+		off     []manifest.ID
+	}{
+		"disabled": {func(w *world) error {
+			_, err := w.up.Disable(t.Context(), "acme/b")
+			return err
+		}, "acme/a 1.0.0, acme/c 1.0.0", []manifest.ID{"acme/b"}},
+		"uninstalled": {func(w *world) error {
+			_, _, err := w.up.Change(t.Context(), update.Change{Uninstall: []manifest.ID{"acme/b"}})
+			return err
+		}, "acme/a 1.0.0", []manifest.ID{"acme/b", "acme/c"}},
+		"configured": {func(w *world) error {
+			_, err := w.up.Configure(t.Context(), "acme/b", `{"safe":true}`)
+			return err
+		}, "acme/a 1.0.0, acme/b 1.0.0, acme/c 1.0.0", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.publish("acme/a", "1.0.0")
+			w.publish("acme/b", "1.0.0", `capabilities: ["env:HOME"]`, `requires: { acme/c: ^1 }`)
+			w.publish("acme/c", "1.0.0", `capabilities: ["env:HOME"]`)
+			first := wish(t, "acme/a", "acme/b")
+			first.Allow = allow(t, "acme/b:env:HOME", "acme/c:env:HOME")
+			w.change(first)
+			h := host(t, w.updater(w.up.Dir.Path()), fakeDriver{})
+			h.start()
+			h.end()
+			w.publish("acme/a", "1.1.0")
+			w.change(update.Change{UpdateAll: true})
+			if err := c.do(w); err != nil {
+				t.Fatal(err)
+			}
+			now, err := w.up.Dir.Active()
+			if err != nil {
+				t.Fatal(err)
+			}
+			h = host(t, w.updater(w.up.Dir.Path()), bad)
+			h.start()
+			g := h.expect(c.running, 4)
+			if !g.Auto || g.From != 1 || !slices.Equal(g.Disabled, c.off) || g.Config("acme/b") != now.Config("acme/b") {
+				t.Errorf("%+v", g)
+			}
+			for _, l := range g.Lock.Plugins {
+				if gone := slices.Contains(c.off, l.ID) && name == "uninstalled"; gone != (len(l.Grants) == 0) && l.ID != "acme/a" {
+					t.Errorf("%s is granted %v", l.ID, l.Grants)
+				}
+			}
+			h.end()
+		})
+	}
+}
+
+// TestGoingBackTakesWhatIsNeeded: what the set before needs comes back with it.
+func TestGoingBackTakesWhatIsNeeded(t *testing.T) {
+	w := newWorld(t)
+	w.publish("acme/a", "1.0.0", `requires: { acme/b: ^1, acme/d: ^1 }`)
+	w.publish("acme/b", "1.0.0")
+	w.publish("acme/d", "1.0.0")
+	w.change(wish(t, "acme/a", "acme/b"))
+	h := host(t, w.updater(w.up.Dir.Path()), fakeDriver{})
+	h.start()
+	h.end()
+	w.publish("acme/a", "1.1.0")
+	w.change(update.Change{UpdateAll: true})
+	w.change(update.Change{Uninstall: []manifest.ID{"acme/b"}})
+	w.expect("acme/a 1.1.0")
+	h = host(t, w.updater(w.up.Dir.Path()), bad)
+	h.start()
+	if g := h.expect("acme/a 1.0.0, acme/b 1.0.0, acme/d 1.0.0", 4); len(g.Disabled) > 0 {
+		t.Errorf("%v", g.Disabled)
+	}
+	h.end()
 }

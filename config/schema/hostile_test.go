@@ -104,6 +104,57 @@ func TestSecretsWhereverTheyAre(t *testing.T) {
 	}
 }
 
+// TestSecretsWithParts: what is below a place of a secret is secret, too.
+func TestSecretsWithParts(t *testing.T) {
+	for text, value := range map[string]string{
+		`{"properties":{"a":{"type":"array","writeOnly":true,"items":{"type":"string","pattern":"^k"}}}}`:                `{"a":["hunter2"]}`,
+		`{"properties":{"a":{"writeOnly":true,"properties":{"b":{"properties":{"c":{"type":"integer","maximum":1}}}}}}}`: `{"a":{"b":{"c":4711}}}`,
+		`{"properties":{"a":{"writeOnly":true,"propertyNames":{"pattern":"^k"}}}}`:                                       `{"a":{"hunter2":1}}`,
+		`{"properties":{"a":{"writeOnly":true,"additionalProperties":false}}}`:                                           `{"a":{"hunter2":1}}`,
+	} {
+		err := schema.Check(with(text), value)
+		if !errors.Is(err, schema.ErrInvalid) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "4711") || !strings.Contains(err.Error(), "a: is a secret") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestReferencesAnywhere: nobody knows what a secret is like, also where the schema does not
+// call it one.
+func TestReferencesAnywhere(t *testing.T) {
+	for _, form := range []string{`"pattern":"^a"`, `"maxLength":8`, `"minLength":80`, `"enum":["a"]`, `"const":"a"`, `"not":{"maxLength":40}`} {
+		m := with(`{"properties":{"a":{"type":"string",` + form + `}}}`)
+		if err := schema.Check(m, `{"a":{"$secret":"env:KEY"}}`); err != nil {
+			t.Errorf("%s: %v", form, err)
+		}
+		if err := schema.Check(m, `{"a":"zzzzzzzzz"}`); !errors.Is(err, schema.ErrInvalid) {
+			t.Errorf("%s: %v", form, err)
+		}
+	}
+	if err := schema.Check(with(`{"properties":{"a":{"type":"integer"}}}`), `{"a":{"$secret":"env:KEY"}}`); !errors.Is(err, schema.ErrInvalid) {
+		t.Errorf("a text in place of a number: %v", err)
+	}
+}
+
+// TestHugeNumbers would take a second each hundred; no plugin can read one.
+func TestHugeNumbers(t *testing.T) {
+	for _, n := range []string{"1e999999", "-1e400", "1e-999999", "1" + strings.Repeat("0", 400)} {
+		for _, text := range []string{`{"properties":{"a":{"minimum":` + n + `}}}`, `{"$defs":{"x":{"enum":[` + n + `]}}}`} {
+			if err := schema.Valid(text); err == nil || !strings.Contains(err.Error(), "number") {
+				t.Errorf("%.100s: %v", text, err)
+			}
+		}
+		if _, err := config.Parse([]byte(`{"a":[` + n + `]}`)); !errors.Is(err, config.ErrForm) || !strings.Contains(err.Error(), "a.0: ") {
+			t.Errorf("%.100s: %v", n, err)
+		}
+	}
+	for _, n := range []string{"1e308", "-5e-300", "0e999999", "1.10", "18446744073709551616"} {
+		if err := errors.Join(schema.Valid(`{"properties":{"a":{"minimum":`+n+`}}}`), schema.Check(with(`{}`), `{"a":`+n+`}`)); err != nil {
+			t.Errorf("%s: %v", n, err)
+		}
+	}
+}
+
 // FuzzCheck: whatever a plugin says of its configuration, a check ends and does not panic.
 func FuzzCheck(f *testing.F) {
 	f.Add(mail, `{"host":"x","servers":{"a":{"key":{"$secret":"env:A"}}}}`)

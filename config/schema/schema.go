@@ -4,6 +4,8 @@ package schema
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/text/message"
 
 	"github.com/plugstead/plugstead/config"
+	"github.com/plugstead/plugstead/internal/strictjson"
 	"github.com/plugstead/plugstead/manifest"
 )
 
@@ -69,7 +72,7 @@ func Check(m *manifest.Manifest, text string) error {
 	var invalid *jsonschema.ValidationError
 	// A reference is checked as if a text stood there.
 	if err := s.Validate(config.WithTexts(object)); errors.As(err, &invalid) {
-		found = kept.problems(invalid, found)
+		found = kept.problems(invalid, false, found)
 	} else if err != nil {
 		return fmt.Errorf("configuration of %s: %w", m.ID, err)
 	}
@@ -98,6 +101,9 @@ func compile(text string) (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := numbers(doc); err != nil {
+		return nil, err
+	}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(nothing{})
 	const name = "plugin:config"
@@ -111,6 +117,23 @@ func compile(text string) (*jsonschema.Schema, error) {
 	return s, err
 }
 
+// numbers refuses numbers that take long to compute with.
+func numbers(v any) (err error) {
+	switch x := v.(type) {
+	case json.Number:
+		return strictjson.Number(x)
+	case map[string]any:
+		for _, one := range x {
+			err = cmp.Or(err, numbers(one))
+		}
+	case []any:
+		for _, one := range x {
+			err = cmp.Or(err, numbers(one))
+		}
+	}
+	return err
+}
+
 // nothing loads no schema: neither files nor addresses.
 type nothing struct{}
 
@@ -122,18 +145,26 @@ func (nothing) Load(url string) (any, error) {
 var english = message.NewPrinter(language.English)
 
 // problems lists the causes of e that have no other cause. Of a secret only the type counts:
-// what it is like is not known, and its text is not shown.
-func (x *secrets) problems(e *jsonschema.ValidationError, out []Problem) []Problem {
-	if len(e.Causes) == 0 {
-		if _, wrongType := e.ErrorKind.(*kind.Type); x.at[pathKey(e.InstanceLocation)] && !wrongType {
-			return out
+// what it is like is not known, and its text is not shown, nor what is below it.
+func (x *secrets) problems(e *jsonschema.ValidationError, below bool, out []Problem) []Problem {
+	secret := x.at[pathKey(e.InstanceLocation)]
+	for i := range e.InstanceLocation {
+		below = below || x.at[pathKey(e.InstanceLocation[:i])]
+	}
+	_, wrongType := e.ErrorKind.(*kind.Type)
+	_, names := e.ErrorKind.(*kind.PropertyNames) // whose causes say a name, and not of what
+	switch {
+	case below:
+		return out
+	case len(e.Causes) > 0:
+		for _, c := range e.Causes {
+			out = x.problems(c, secret && names, out)
 		}
-		return append(out, Problem{strings.Join(e.InstanceLocation, "."), e.ErrorKind.LocalizedString(english)})
+		return out
+	case secret && !wrongType:
+		return out
 	}
-	for _, c := range e.Causes {
-		out = x.problems(c, out)
-	}
-	return out
+	return append(out, Problem{strings.Join(e.InstanceLocation, "."), e.ErrorKind.LocalizedString(english)})
 }
 
 // Value reads what somebody typed as the value of a key of the configuration of m: as the text

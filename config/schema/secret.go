@@ -10,10 +10,11 @@ import (
 	"github.com/plugstead/plugstead/config"
 )
 
-// secrets finds the values of a configuration that its schema calls writeOnly.
+// secrets finds the values of a configuration that are references, or that its schema calls
+// writeOnly.
 type secrets struct {
 	at    map[string]bool // by path, keys with a zero byte between
-	plain [][]string      // those that are written down
+	plain [][]string      // those that are writeOnly and written down
 }
 
 func pathKey(path []string) string { return strings.Join(path, "\x00") }
@@ -24,7 +25,7 @@ func (x *secrets) find(s *jsonschema.Schema, v any, path []string) {
 		return
 	}
 	reference := config.IsRef(v)
-	if s.WriteOnly && len(path) > 0 && !x.at[pathKey(path)] {
+	if (s.WriteOnly || reference) && len(path) > 0 && !x.at[pathKey(path)] {
 		x.at[pathKey(path)] = true
 		if !reference {
 			x.plain = append(x.plain, slices.Clone(path))

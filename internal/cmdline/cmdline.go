@@ -14,6 +14,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 
@@ -79,8 +81,8 @@ func Run(f func(c *cobra.Command, args []string) (Outcome, error)) func(*cobra.C
 	}
 }
 
-// writer remembers the first error, so that a result that got lost, on a full disk for
-// example, is no success.
+// writer shows what is [Printable]: reasons, names and answers come from strangers. It remembers
+// the first error, so that a result that got lost, on a full disk for example, is no success.
 type writer struct {
 	to  io.Writer
 	err error
@@ -89,9 +91,36 @@ type writer struct {
 // Write implements io.Writer.
 func (w *writer) Write(p []byte) (n int, err error) {
 	if w.err == nil {
-		n, w.err = w.to.Write(p)
+		_, w.err = io.WriteString(w.to, Printable(string(p)))
 	}
-	return n, w.err
+	if w.err != nil {
+		return 0, w.err
+	}
+	return len(p), nil
+}
+
+// WriteJSON writes v as JSON, in one line if indent is empty. What cannot be seen is escaped, so
+// that it neither steers a terminal nor gets lost. It returns the error of v or of w.
+func WriteJSON(w io.Writer, v any, indent string) error {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	var out strings.Builder
+	for _, r := range b.String() {
+		if r == '\n' || unicode.IsPrint(r) {
+			out.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&out, "\\u%04x", unit)
+		}
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 // Fail explains an error. With --json it is printed, and an [Exit] comes back.
@@ -122,10 +151,7 @@ func show(c *cobra.Command, d document) error {
 		d.Event = "result"
 		return Emit(c, d)
 	}
-	e := json.NewEncoder(c.OutOrStdout())
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(d)
+	return WriteJSON(c.OutOrStdout(), d, "  ")
 }
 
 // Of marks a group whose verbs stand for verbs beside the group: "plan install" is
@@ -162,6 +188,9 @@ func Again(c *cobra.Command, words string) string {
 			values = list.GetSlice()
 		}
 		for _, v := range values {
+			if name == "host" && !strings.Contains(v, "@") {
+				continue // that of what-if is a version to think of
+			}
 			fmt.Fprintf(&b, " --%s %s", name, quote(v))
 		}
 	}

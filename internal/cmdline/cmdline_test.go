@@ -143,6 +143,7 @@ func TestAgain(t *testing.T) {
 	c.SilenceErrors, c.SilenceUsage = true, true
 	for _, line := range [][2]string{ // in this order: flags stay set
 		{"install", "prog rollback"},
+		{"install --host 3.0.0", "prog rollback"}, // of what-if: it says no application
 		{"install --registry x --host a@1.0.0 --point p@1.0 --point q@2.0 --dir it's", `prog rollback --host a@1.0.0 --point p@1.0 --point q@2.0 --dir 'it'\''s'`},
 	} {
 		args, want := line[0], line[1]

@@ -1,7 +1,6 @@
 package cmdline
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -56,7 +55,5 @@ func FormOf(c *cobra.Command) Form {
 
 // Emit prints one JSON document on one line.
 func Emit(c *cobra.Command, document any) error {
-	e := json.NewEncoder(c.OutOrStdout())
-	e.SetEscapeHTML(false)
-	return e.Encode(document)
+	return WriteJSON(c.OutOrStdout(), document, "")
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -64,6 +65,18 @@ func decode(b []byte, v any, allowUnknown bool) error {
 func Check(b []byte, l Limits) error {
 	if err := check(b, l.withDefaults(), nil); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return nil
+}
+
+// Number reports whether a float64 can hold n, if not exactly: it is not too large, nor so
+// small that nothing of it is left. Such a number has few characters and, to who computes
+// exactly, millions of digits. Errors wrap [ErrInvalid].
+func Number(n json.Number) error {
+	digits, _, _ := strings.Cut(strings.ToLower(string(n)), "e")
+	f, err := strconv.ParseFloat(string(n), 64)
+	if err != nil || f == 0 && strings.ContainsAny(digits, "123456789") {
+		return fmt.Errorf("%w: number %.40s is too large or too small", ErrInvalid, n)
 	}
 	return nil
 }

@@ -224,6 +224,19 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// TestErrorsShowNoSecret: the last line of standard error is part of the error, cut to a length.
+func TestErrorsShowNoSecret(t *testing.T) {
+	const secret = "hunter2-is-secret"
+	hide := func(err error) error { return errors.New(strings.ReplaceAll(err.Error(), secret, "*****")) }
+	for _, before := range []string{"login with ", strings.Repeat("x", 292)} {
+		in := start(t, Driver{}, "echo '"+before+secret+"' >&2; exit 1", load.Spec{Hide: hide})
+		_, err := words.Call(t.Context(), in, text{"x"})
+		if err == nil || strings.Contains(err.Error(), "hunt") || !strings.Contains(err.Error(), "*****") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func TestStartErrors(t *testing.T) {
 	good := image(t, "#!/bin/sh\n")
 	change := func(f func(*load.Image, *manifest.Manifest)) load.Image {

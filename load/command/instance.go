@@ -28,6 +28,7 @@ type instance struct {
 	path   string
 	table  *remote.Table
 	log    *slog.Logger
+	hide   func(error) error
 	env    []string
 	config atomic.Pointer[string]
 
@@ -49,7 +50,7 @@ var (
 
 func newInstance(d Driver, path, config string, im load.Image, s load.Spec) *instance {
 	i := &instance{
-		d: d, image: im, path: path, table: remote.Declared(im.Manifest), log: s.Logger(), env: environ(im.Manifest, s),
+		d: d, image: im, path: path, table: remote.Declared(im.Manifest), log: s.Logger(), hide: s.Hide, env: environ(im.Manifest, s),
 		slots: make(chan struct{}, d.Concurrency), calls: gate.New(), runs: gate.New(),
 		closing: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -160,7 +161,7 @@ func (i *instance) begin(ctx context.Context, m *contract.Method, input []byte) 
 	r, err := launch(ctx, job{
 		path: i.path, dir: i.image.Tree, args: arguments(m.Path()),
 		env: slices.Concat(i.env, ofCall(ctx, *i.config.Load())), input: input, limit: m.Limit(),
-		log: i.log.With("method", m.Path()),
+		log: i.log.With("method", m.Path()), hide: i.hide,
 	}, leave)
 	if err != nil {
 		leave()

@@ -36,6 +36,7 @@ type job struct {
 	input     []byte
 	limit     int // of standard output in bytes
 	log       *slog.Logger
+	hide      func(error) error // that of load.Spec
 }
 
 // run is one run of the program. It is reaped in every case.
@@ -69,7 +70,7 @@ func (l *limited) Write(b []byte) (int, error) {
 // launch starts the program. What it does then is on goroutines that end with it; after is
 // called at the end of all of them, unless there is an error.
 func launch(ctx context.Context, j job, after func()) (*run, error) {
-	r := &run{job: j, ended: make(chan outcome, 1)}
+	r := &run{job: j, hint: remote.Hint{Hide: j.hide}, ended: make(chan outcome, 1)}
 	r.out.limit = j.limit + blanks
 	var theirs [3]*os.File
 	var errs [3]error

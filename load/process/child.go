@@ -88,7 +88,7 @@ func launchOnce(path string, im load.Image, s load.Spec, box *sandbox, env ...st
 		host.close()
 		return nil, err
 	}
-	c := &child{wire: host.wire, exited: make(chan struct{}), sandbox: box}
+	c := &child{wire: host.wire, exited: make(chan struct{}), sandbox: box, hint: remote.Hint{Hide: s.Hide}}
 	c.cmd = exec.Command(path)
 	c.cmd.Dir = im.Tree
 	c.cmd.Stdout, c.cmd.Stderr = theirs.stdout, theirs.stderr

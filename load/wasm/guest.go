@@ -65,8 +65,8 @@ type guest struct {
 	stack    [2]uint64
 }
 
-func newGuest(log *slog.Logger) *guest {
-	g := &guest{ctx: context.Background()}
+func newGuest(log *slog.Logger, hide func(error) error) *guest {
+	g := &guest{ctx: context.Background(), hint: remote.Hint{Hide: hide}}
 	g.stdout = &remote.Lines{Log: log, Level: slog.LevelInfo, Stream: "stdout"}
 	g.stderr = &remote.Lines{Log: log, Level: slog.LevelWarn, Stream: "stderr", Each: g.hint.Note}
 	return g

@@ -131,7 +131,7 @@ func (i *instance) use(ctx context.Context, opened bool, request []byte, f func(
 // ready fills an empty slot, and opens the plugin in it.
 func (i *instance) ready(ctx context.Context, cancel context.CancelFunc, g *guest, open bool) (*guest, error) {
 	if g == nil {
-		g = newGuest(i.log)
+		g = newGuest(i.log, i.spec.Hide)
 		if err := i.start(ctx, cancel, g); err != nil {
 			g.close()
 			return nil, err

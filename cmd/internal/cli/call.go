@@ -41,10 +41,7 @@ func callCommand(flags *hostFlags) *cobra.Command {
 			if err != nil {
 				return o, err
 			}
-			return cmdline.Outcome{Result: resp, Text: func(w io.Writer) {
-				b, _ := json.MarshalIndent(resp, "", "  ") // answer tried it
-				fmt.Fprintf(w, "%s\n", b)
-			}}, nil
+			return cmdline.Outcome{Result: resp, Text: func(w io.Writer) { _ = cmdline.WriteJSON(w, resp, "  ") }}, nil
 		}),
 	}
 	cmdline.Examples(c, `acme/hello acme.dev/greeter.Greet --input '{"name":"Ada"}'`)

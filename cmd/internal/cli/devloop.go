@@ -334,8 +334,9 @@ func (e devEvent) text(w io.Writer) {
 			fmt.Fprintf(w, "debug with: %s\n", e.Attach)
 		}
 	case "answer":
-		b, _ := json.Marshal(e.Answer) // was decoded
-		fmt.Fprintf(w, "answer %s\n", b)
+		var b strings.Builder
+		_ = cmdline.WriteJSON(&b, e.Answer, "") // it was decoded
+		fmt.Fprint(w, "answer "+b.String())
 	case "state":
 		fmt.Fprintf(w, "%s is %s: %s\n", e.ID, e.State, indented(e.Message))
 	case "failed":

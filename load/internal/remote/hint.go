@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"unicode"
@@ -9,6 +10,8 @@ import (
 // Hint keeps, of what a plugin prints, the line that says most about its end. It is safe
 // for concurrent use.
 type Hint struct {
+	Hide func(error) error // that of [load.Spec]; may be nil. It is not changed after first use
+
 	mu   sync.Mutex
 	line string
 }
@@ -17,6 +20,9 @@ const maxHint = 300
 
 // Note takes a line: the first that says why a program died stays, otherwise the last.
 func (h *Hint) Note(line string) {
+	if h.Hide != nil { // now: of what is cut off below, the rest would not be known any more
+		line = h.Hide(errors.New(line)).Error()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if isReason(h.line) {

@@ -320,6 +320,15 @@ func TestHint(t *testing.T) {
 	}
 }
 
+// TestHintHides the whole of a secret before a line is cut.
+func TestHintHides(t *testing.T) {
+	h := Hint{Hide: func(err error) error { return errors.New(strings.ReplaceAll(err.Error(), "hunter2", "*****")) }}
+	h.Note(strings.Repeat("x", maxHint-5) + "hunter2")
+	if got := h.After(); strings.Contains(got, "hunt") || !strings.HasSuffix(got, "x*****") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestOpenMessage(t *testing.T) {
 	x, err := NewTable(provider, hello(t, contract.JSON, nil), true)
 	if err != nil {
