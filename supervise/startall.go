@@ -65,7 +65,7 @@ func (s *Set) startAll(ctx context.Context, images []load.Image) (*change, error
 		err = errors.Join(err, s.undo(f))
 	}
 	for _, x := range slices.Backward(c.taken) {
-		s.reportStops(s.configure(context.WithoutCancel(ctx), x.r, x.before))
+		s.reportStops(s.configure(s.over, x.r, x.before))
 	}
 	for _, q := range slices.Backward(c.quiet) {
 		s.reportStops(s.wakeUp(q.p, q.old))
@@ -166,7 +166,7 @@ func moves(a, b load.Image) bool { return a.Data != "" && b.Data != "" && a.Data
 // quiesce stops a plugin whose data is to be copied. Calls fail until the next one runs.
 func (s *Set) quiesce(p *Plugin) {
 	if r := p.cur.Load(); r != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), s.policy.Stop)
+		ctx, cancel := context.WithTimeout(s.over, s.policy.Stop)
 		_ = r.in.Quiesce(ctx) // it is stopped in any case
 		cancel()
 	}
