@@ -19,10 +19,11 @@ func (s *Set) Close() error {
 	s.closed = true
 	s.mu.Unlock()
 	s.cancel() // a change that goes on fails and is undone
-	s.change <- struct{}{}
-	defer func() { <-s.change }()
 	ctx, cancel := context.WithTimeout(context.Background(), s.policy.Shutdown)
 	defer cancel()
+	defer context.AfterFunc(ctx, s.expire)()
+	s.change <- struct{}{}
+	defer func() { <-s.change }()
 	var mu sync.Mutex
 	var errs []error
 	order, after := s.dependentsFirst()
@@ -69,7 +70,7 @@ func (s *Set) dependentsFirst() (order []closing, after func(i int) []int) {
 }
 
 // end takes the instance of p away and retires it.
-func (s *Set) end(p *Plugin) error { return s.endWithin(context.Background(), p) }
+func (s *Set) end(p *Plugin) error { return s.endWithin(s.over, p) }
 
 func (s *Set) endWithin(ctx context.Context, p *Plugin) error {
 	old, _ := p.decide(nil)
@@ -89,7 +90,7 @@ func (s *Set) retire(ctx context.Context, r *running) error {
 }
 
 // stop ends an instance that nobody calls any more.
-func (s *Set) stop(r *running) error { return s.stopWithin(context.Background(), r) }
+func (s *Set) stop(r *running) error { return s.stopWithin(s.over, r) }
 
 func (s *Set) stopWithin(ctx context.Context, r *running) error {
 	ctx, cancel := context.WithTimeout(ctx, s.policy.Stop)

@@ -26,6 +26,7 @@ type Plugin struct {
 	err      error
 	epoch    uint64        // grows when somebody decides what runs: a restart of before is void
 	down     *running      // ended by itself and does not run again yet; or nil
+	again    *attempt      // the restart that goes on; or nil
 	restarts []time.Time   // within the window of the policy
 	changed  chan struct{} // closed at the next change of state or instance; nil: nobody waits
 }
@@ -105,12 +106,16 @@ func (p *Plugin) setState(s State, err error) {
 	p.wake()
 }
 
-// decide makes r (or nothing) what runs and returns what ran before.
+// decide makes r (or nothing) what runs and returns what ran before. A restart that goes on
+// is called off.
 func (p *Plugin) decide(r *running) (old *running, epoch uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.epoch++
 	p.down = nil
+	if p.again != nil {
+		p.again.cancel()
+	}
 	old = p.cur.Swap(r)
 	p.wake()
 	return old, p.epoch
@@ -137,6 +142,13 @@ func (p *Plugin) fallen() *running {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.down
+}
+
+// standing returns what runs, or else what fallen returns.
+func (p *Plugin) standing() (now, down *running) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cur.Load(), p.down
 }
 
 // setStateAt is setState of a restart, which is void when somebody decided something

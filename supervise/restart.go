@@ -81,18 +81,75 @@ func (s *Set) recover(p *Plugin, r *running, epoch uint64, err error) {
 			return
 		}
 		p.count.restarts.Add(1)
-		next, startErr := s.start(s.ctx, r.now())
-		if startErr != nil {
-			err = startErr
-			continue
-		}
-		if !p.replace(nil, next, epoch) {
-			_ = s.stop(next) // somebody decided otherwise meanwhile
+		if err = s.startAgain(p, r, epoch); err == nil {
 			return
 		}
-		s.reportAt(p, epoch, Running, nil)
-		s.watch(p, next, epoch)
-		return
+	}
+}
+
+// startAgain starts the image of r once. It returns nil also if somebody decided something
+// else meanwhile.
+func (s *Set) startAgain(p *Plugin, r *running, epoch uint64) error {
+	ctx, end := p.attempt(s.ctx, epoch)
+	defer end()
+	next, err := s.start(ctx, r.now())
+	if err != nil {
+		return err
+	}
+	if !p.replace(nil, next, epoch) {
+		_ = s.stop(next)
+		return nil
+	}
+	s.reportAt(p, epoch, Running, nil)
+	s.watch(p, next, epoch)
+	return nil
+}
+
+// attempt is one start of what had ended. It is over when nothing of it runs, or p does.
+type attempt struct {
+	cancel context.CancelFunc
+	over   chan struct{}
+}
+
+// attempt begins one of epoch, after those before; end follows. Its context ends when
+// somebody decides what runs.
+func (p *Plugin) attempt(ctx context.Context, epoch uint64) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	a := &attempt{cancel, make(chan struct{})}
+	p.mu.Lock()
+	before := p.again
+	p.again = a
+	if p.epoch != epoch {
+		cancel()
+	}
+	p.mu.Unlock()
+	if before != nil {
+		<-before.over
+	}
+	return ctx, func() {
+		cancel()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.again == a {
+			p.again = nil
+		}
+		close(a.over)
+	}
+}
+
+// settle waits until a restart that was called off is over, or ctx.
+func (p *Plugin) settle(ctx context.Context) error {
+	p.mu.Lock()
+	a := p.again
+	p.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	select {
+	case <-a.over:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

@@ -100,12 +100,15 @@ type Set struct {
 	watches sync.WaitGroup
 	ctx     context.Context // ends restarts
 	cancel  context.CancelFunc
+	over    context.Context // ends what Close has waited for long enough
+	expire  context.CancelFunc
 }
 
 // New returns an empty set. spec says what an instance gets.
 func New(drivers []load.Driver, spec func(load.Image) (load.Spec, error), p Policy, e Events) *Set {
 	s := &Set{drivers: drivers, spec: spec, policy: p.withDefaults(), events: e, change: make(chan struct{}, 1), plugins: map[manifest.ID]*Plugin{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.over, s.expire = context.WithCancel(context.Background())
 	return s
 }
 

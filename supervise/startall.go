@@ -26,8 +26,8 @@ type taken struct {
 	before, to load.Image
 }
 
-// started is a plugin that a change has started although nothing ran: what had run until
-// it ended by itself, or nil; what was stopped for the change, or nil.
+// started is a plugin that a change has started, or tried to, although nothing ran: what had
+// run until it ended by itself, or nil; what was stopped for the change, or nil.
 type started struct {
 	p    *Plugin
 	down *running
@@ -65,7 +65,7 @@ func (s *Set) startAll(ctx context.Context, images []load.Image) (*change, error
 		err = errors.Join(err, s.undo(f))
 	}
 	for _, x := range slices.Backward(c.taken) {
-		s.reportStops(s.configure(context.WithoutCancel(ctx), x.r, x.before))
+		s.reportStops(s.configure(s.over, x.r, x.before))
 	}
 	for _, q := range slices.Backward(c.quiet) {
 		s.reportStops(s.wakeUp(q.p, q.old))
@@ -75,40 +75,50 @@ func (s *Set) startAll(ctx context.Context, images []load.Image) (*change, error
 
 func (s *Set) startOne(ctx context.Context, c *change, im load.Image) error {
 	p := s.plugin(im.Manifest.ID)
-	old := p.cur.Load()
+	old, down := p.standing()
 	if old != nil && same(old.image, im) {
 		done, err := s.startConfigured(ctx, c, old, im)
 		if done || err != nil {
 			return err
 		}
 	}
-	var was *load.Image
 	switch {
-	case old == nil:
-	case moves(old.image, im):
-		before := old.now()
-		was, old = &before, nil
-		s.quiesce(p)
-	case s.quiesceExclusive(ctx, old, im):
+	case old != nil && moves(old.image, im), down != nil && moves(down.image, im):
+		return s.startMoved(ctx, c, old, down, im)
+	case old != nil && s.quiesceExclusive(ctx, old, im):
 		c.add(func() { c.quiet = append(c.quiet, exclusive{p, old}) })
-	}
-	down := p.fallen()
-	if down != nil && moves(down.image, im) {
-		p.decide(nil) // its restart is void: it would write to what is copied
 	}
 	r, err := s.start(ctx, im)
 	switch {
-	case err != nil && was != nil:
-		c.add(func() { c.fresh = append(c.fresh, started{p, down, was}) })
-		return err
 	case err != nil:
 		return err
 	case old != nil:
 		c.add(func() { c.ready = append(c.ready, r) })
 		return nil
 	}
-	c.add(func() { c.fresh = append(c.fresh, started{p, down, was}) })
+	c.add(func() { c.fresh = append(c.fresh, started{p, down, nil}) })
 	s.install(p, r)
+	return nil
+}
+
+// startMoved starts im, whose private folder begins with the data of old, which runs, or of
+// down, which would run again. Neither does any more when that is copied.
+func (s *Set) startMoved(ctx context.Context, c *change, old, down *running, im load.Image) error {
+	f := started{p: s.plugin(im.Manifest.ID), down: down}
+	if old != nil {
+		before := old.now()
+		f.was = &before
+	}
+	c.add(func() { c.fresh = append(c.fresh, f) })
+	s.quiesce(f.p)
+	if err := f.p.settle(ctx); err != nil {
+		return err
+	}
+	r, err := s.start(ctx, im)
+	if err != nil {
+		return err
+	}
+	s.install(f.p, r)
 	return nil
 }
 
@@ -156,7 +166,7 @@ func moves(a, b load.Image) bool { return a.Data != "" && b.Data != "" && a.Data
 // quiesce stops a plugin whose data is to be copied. Calls fail until the next one runs.
 func (s *Set) quiesce(p *Plugin) {
 	if r := p.cur.Load(); r != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), s.policy.Stop)
+		ctx, cancel := context.WithTimeout(s.over, s.policy.Stop)
 		_ = r.in.Quiesce(ctx) // it is stopped in any case
 		cancel()
 	}
@@ -191,6 +201,7 @@ func (s *Set) undo(f started) error {
 	}
 	_, epoch := f.p.decide(nil)
 	f.p.replace(f.down, nil, epoch)
+	f.p.setStateAt(epoch, Restarting, why) // calls wait from now on
 	s.watches.Go(func() { s.recover(f.p, f.down, epoch, why) })
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/plugstead/plugstead/load"
 	"github.com/plugstead/plugstead/manifest"
@@ -50,10 +51,7 @@ func (s *Set) Sync(ctx context.Context, images []load.Image) error {
 		if err != nil {
 			return err
 		}
-		var errs []error
-		for _, r := range c.ready {
-			errs = append(errs, s.swap(r))
-		}
+		errs := []error{s.swapAll(c.ready)}
 		for _, id := range slices.Backward(s.started()) {
 			if p := s.plugin(id); !p.linked.Load() && !wanted(images, id) {
 				errs = append(errs, s.end(p))
@@ -158,16 +156,29 @@ func (s *Set) install(p *Plugin, r *running) {
 }
 
 // swap makes r the instance of its plugin and retires the one before.
-func (s *Set) swap(r *running) error {
-	p := s.plugin(r.image.Manifest.ID)
-	old, epoch := p.decide(r)
-	s.report(p, Running, nil)
-	s.watch(p, r, epoch)
-	if old == nil {
-		return nil
+func (s *Set) swap(r *running) error { return s.swapAll([]*running{r}) }
+
+// swapAll is swap of several. None waits for the calls on another one's old instance.
+func (s *Set) swapAll(ready []*running) error {
+	olds := make([]*running, len(ready))
+	for i, r := range ready {
+		p := s.plugin(r.image.Manifest.ID)
+		old, epoch := p.decide(r)
+		s.report(p, Running, nil)
+		s.watch(p, r, epoch)
+		if olds[i] = old; old != nil {
+			p.count.swaps.Add(1)
+		}
 	}
-	p.count.swaps.Add(1)
-	return s.retire(context.Background(), old)
+	errs := make([]error, len(ready))
+	var all sync.WaitGroup
+	for i, old := range olds {
+		if old != nil {
+			all.Go(func() { errs[i] = s.retire(s.over, old) })
+		}
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 func (s *Set) isClosed() bool {

@@ -299,7 +299,7 @@ func (m *Mux) Context(id uint64) context.Context {
 // left is zero, when the other side cancels, and when the connection ends. [Mux.Parent]
 // finds id in it. Every Begin without error is followed by one Reply or ReplyError. A
 // bad id gives an error that wraps [ErrProtocol]; too many requests are answered here
-// and give a nil context.
+// and give a nil context, as long as the other side reads what it is answered.
 func (m *Mux) Begin(ctx context.Context, id uint64, left time.Duration) (context.Context, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -311,10 +311,7 @@ func (m *Mux) Begin(ctx context.Context, id uint64, left time.Duration) (context
 	}
 	m.last = max(m.last, id)
 	if len(m.serving) >= MaxServing {
-		go m.reply(id, Fail, func(b []byte) []byte {
-			return AppendError(b, m.codec, contract.Errorf(contract.ResourceExhausted, "%w", errBusy))
-		})
-		return nil, nil
+		return nil, m.refuse(id)
 	}
 	ctx = &served{ctx, m, id}
 	var cancel context.CancelFunc
@@ -325,6 +322,21 @@ func (m *Mux) Begin(ctx context.Context, id uint64, left time.Duration) (context
 	}
 	m.serving[id] = work{cancel: cancel}
 	return ctx, nil
+}
+
+// refuse answers a request that is one too many, and waits for nobody: who makes many of them
+// and does not read the answers breaks the protocol.
+func (m *Mux) refuse(id uint64) error {
+	b := NewBuf(Fail)
+	defer b.Free()
+	b.B = AppendError(b.B, m.codec, contract.Errorf(contract.ResourceExhausted, "%w", errBusy))
+	if err := b.seal(id); err != nil {
+		return err
+	}
+	if !m.w.refuse(b.B) {
+		return fmt.Errorf("%w: %w, and their answers are not read", ErrProtocol, errBusy)
+	}
+	return nil
 }
 
 // served is a context that knows its request.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -308,5 +309,44 @@ func TestLateAndBroken(t *testing.T) {
 	}
 	if got := unsent(ctx, request("x"), ctx.Err()); got != context.Canceled {
 		t.Error(got)
+	}
+}
+
+// TestRefusalsAreBounded: somebody who makes more requests than are served, and reads no
+// answers, costs a bounded amount of memory and no goroutines.
+func TestRefusalsAreBounded(t *testing.T) {
+	r, theirs, err1 := os.Pipe()
+	unread, w, err2 := os.Pipe()
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	defer w.Close()
+	defer r.Close()
+	m := NewMux(r, w)
+	m.On = func(b *Buf) error { // served for ever
+		defer b.Free()
+		_, err := m.Begin(context.Background(), b.ID(), 0)
+		return err
+	}
+	go func() {
+		defer theirs.Close()
+		for id := range uint64(MaxServing + 200_000) {
+			b := NewBuf(Call)
+			if err := b.seal(id + 1); err != nil {
+				panic(err)
+			}
+			if _, err := theirs.Write(b.B); err != nil {
+				return
+			}
+			b.Free()
+		}
+	}()
+	before := runtime.NumGoroutine()
+	if err := m.Run(); !errors.Is(err, ErrProtocol) {
+		t.Errorf("ended with %v", err)
+	}
+	if n := runtime.NumGoroutine() - before; n > 100 {
+		t.Errorf("%d goroutines more", n)
 	}
 }

@@ -59,6 +59,20 @@ func (w *writer) post(b []byte) error {
 	return w.put(b)
 }
 
+// maxRefused is how many bytes may wait beyond maxQueue.
+const maxRefused = 1 << 20
+
+// refuse is post that reports whether there was room. Nothing is sent if there was none.
+func (w *writer) refuse(b []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil && len(w.queue)+len(b) > maxQueue+maxRefused {
+		return false
+	}
+	_ = w.put(b) // with the connection the request has ended, too
+	return true
+}
+
 // put is called with mu held.
 func (w *writer) put(b []byte) error {
 	if w.err != nil {

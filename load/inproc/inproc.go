@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/internal/guest"
@@ -74,7 +75,9 @@ func find(im load.Image) (*guest.Registration, error) {
 	return r, nil
 }
 
-// Start opens the plugin. Every start makes a new instance with a state of its own.
+// Start opens the plugin. Every start makes a new instance with a state of its own. A plugin
+// that goes on opening some seconds after the end of ctx is given up: nothing can end it, and
+// it is stopped if it opens after all.
 func (d Driver) Start(ctx context.Context, im load.Image, s load.Spec) (load.Instance, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, contract.AsError(err)
@@ -99,11 +102,41 @@ func (d Driver) Start(ctx context.Context, im load.Image, s load.Spec) (load.Ins
 			return s.Peer(manifest.ID(peer))
 		},
 	}
-	in, err := r.Start(ctx, env, guest.DecodeConfig(config))
+	in, err := open(ctx, r, env, guest.DecodeConfig(config))
 	if err != nil {
 		return nil, err
 	}
 	return d.newInstance(env, in), nil
+}
+
+// open waits a little longer than ctx, so that one that looks at it leaves nothing behind.
+func open(ctx context.Context, r *guest.Registration, env *guest.Env, config guest.Decode) (*guest.Instance, error) {
+	type result struct {
+		in  *guest.Instance
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		x := result{err: contract.Errorf(contract.Internal, "plugin %s ended its goroutine while it was opened", r.ID).Because(contract.ReasonPanic)}
+		defer func() { opened <- x }()
+		x.in, x.err = r.Start(ctx, env, config)
+	}()
+	late, stop := context.WithCancel(context.Background())
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(patience, stop) })()
+	select {
+	case x := <-opened:
+		return x.in, x.err
+	case <-late.Done():
+		go func() {
+			if x := <-opened; x.err == nil {
+				ctx, cancel := context.WithTimeout(guest.With(context.Background(), env), patience)
+				defer cancel()
+				_ = guest.Run(ctx, x.in.Stop) // nobody is left to hear of it
+			}
+		}()
+		return nil, contract.AsError(ctx.Err())
+	}
 }
 
 func (d Driver) local(name string, handlers map[string]contract.Handler, prepare func(context.Context) context.Context) *guest.Local {
@@ -114,11 +147,11 @@ func (d Driver) local(name string, handlers map[string]contract.Handler, prepare
 	return l
 }
 
-// Reconfigure implements load.Reconfigurer.
+// Reconfigure implements load.Reconfigurer. It waits no longer than ctx.
 func (i *instance) Reconfigure(ctx context.Context, config json.RawMessage) error {
 	wire, err := wireconfig.Encode(config, contract.CBOR)
 	if err != nil {
 		return err
 	}
-	return i.in.Reconfigure(i.context(ctx), guest.DecodeConfig(wire))
+	return i.run(ctx, func(ctx context.Context) error { return i.in.Reconfigure(ctx, guest.DecodeConfig(wire)) })
 }

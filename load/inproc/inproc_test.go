@@ -3,6 +3,7 @@ package inproc_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,16 +17,40 @@ import (
 	"github.com/plugstead/plugstead/sdk"
 )
 
-// stuck does not look at its context when it is stopped and checked.
-type stuck struct{}
+// stuck does not look at its context, whatever it is asked.
+type stuck struct{ stopped atomic.Int64 }
 
-var letGo chan struct{} // made by the test
+type stuckConfig struct {
+	Open bool // is stuck, too
+}
 
-func (*stuck) Stop(context.Context) error  { <-letGo; return nil }
-func (*stuck) Check(context.Context) error { <-letGo; return nil }
+var (
+	letGo     chan struct{} // made by the test
+	lastStuck atomic.Pointer[stuck]
+)
+
+func (s *stuck) Stop(context.Context) error                 { s.stopped.Add(1); <-letGo; return nil }
+func (*stuck) Check(context.Context) error                  { <-letGo; return nil }
+func (*stuck) Configure(context.Context, stuckConfig) error { <-letGo; return nil }
+func (*stuck) tick(context.Context, probe.Tock) (probe.Tock, error) {
+	<-letGo
+	return probe.Tock{}, nil
+}
+
+var (
+	stuckPoint = contract.Define("plugstead.test/stuck", 1, 0)
+	stuckTick  = contract.Unary[probe.Tock, probe.Tock](stuckPoint, "Tick")
+)
 
 func init() {
-	sdk.RegisterType("plugstead-test/stuck", func(context.Context, *sdk.Env, sdk.None) (*stuck, error) { return &stuck{}, nil })
+	sdk.RegisterType("plugstead-test/stuck", func(_ context.Context, _ *sdk.Env, c stuckConfig) (*stuck, error) {
+		s := new(stuck)
+		lastStuck.Store(s)
+		if c.Open {
+			<-letGo
+		}
+		return s, nil
+	}, sdk.Unary(stuckTick, (*stuck).tick))
 }
 
 func image(id manifest.ID) load.Image {
@@ -46,7 +71,7 @@ func TestLinked(t *testing.T) {
 	if p := got[testplugin.PeerID]; len(p) != 2 || p[0].String() != "plugstead.test/peer@1.0" || p[1].String() != "plugstead.test/peer@2.0" {
 		t.Error(p)
 	}
-	if p, ok := got["plugstead-test/stuck"]; !ok || len(p) != 0 {
+	if p, ok := got["plugstead-test/stuck"]; !ok || len(p) != 1 {
 		t.Error(p, ok)
 	}
 }
@@ -116,6 +141,84 @@ func TestStuck(t *testing.T) {
 			t.Errorf("stop: %v", err)
 		}
 		<-in.Done()
+		if err := in.Close(); err != nil || lastStuck.Load().stopped.Load() != 1 {
+			t.Errorf("close: %v, stopped %d times", err, lastStuck.Load().stopped.Load())
+		}
 		close(letGo)
+	})
+}
+
+// TestStuckClose: a plugin that is not stopped before does not hold up Close.
+func TestStuckClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		letGo = make(chan struct{})
+		in, err := inproc.Driver{}.Start(t.Context(), image("plugstead-test/stuck"), load.Spec{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Hour, func() { close(letGo) })
+		begin := time.Now()
+		if err := in.Close(); !errors.Is(err, contract.DeadlineExceeded) || time.Since(begin) > time.Minute {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		<-in.Done()
+		<-letGo
+	})
+}
+
+// TestStuckCall: a plugin whose calls do not end in time is stopped by Close, once.
+func TestStuckCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		letGo = make(chan struct{})
+		in, err := inproc.Driver{}.Start(t.Context(), image("plugstead-test/stuck"), load.Spec{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = in.Invoke(context.Background(), stuckTick.Method, new(probe.Tock), new(probe.Tock)) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := in.Stop(ctx); !errors.Is(err, contract.DeadlineExceeded) || lastStuck.Load().stopped.Load() != 0 {
+			t.Errorf("stop: %v, stopped %d times", err, lastStuck.Load().stopped.Load())
+		}
+		close(letGo)
+		for range 2 {
+			if err := in.Close(); err != nil || lastStuck.Load().stopped.Load() != 1 {
+				t.Errorf("close: %v, stopped %d times", err, lastStuck.Load().stopped.Load())
+			}
+		}
+	})
+}
+
+// TestStuckStart: nobody waits for ever for a plugin that does not open, or does not take its
+// configuration. One that opens after all is stopped.
+func TestStuckStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		letGo = make(chan struct{})
+		time.AfterFunc(time.Hour, func() { close(letGo) })
+		begin := time.Now()
+		in, err := inproc.Driver{}.Start(t.Context(), image("plugstead-test/stuck"), load.Spec{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := in.(load.Reconfigurer).Reconfigure(ctx, nil); !errors.Is(err, contract.DeadlineExceeded) {
+			t.Errorf("reconfigure: %v", err)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := (inproc.Driver{}).Start(ctx, image("plugstead-test/stuck"), load.Spec{Config: []byte(`{"Open":true}`)}); !errors.Is(err, contract.DeadlineExceeded) {
+			t.Errorf("start: %v", err)
+		}
+		if d := time.Since(begin); d > time.Minute {
+			t.Errorf("it took %v", d)
+		}
+		second := lastStuck.Load()
+		<-letGo
+		synctest.Wait()
+		if second.stopped.Load() != 1 {
+			t.Errorf("stopped %d times", second.stopped.Load())
+		}
 	})
 }

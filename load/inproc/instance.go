@@ -2,6 +2,9 @@ package inproc
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/plugstead/plugstead/contract"
 	"github.com/plugstead/plugstead/internal/guest"
@@ -16,6 +19,8 @@ type instance struct {
 	local *guest.Local
 	gate  *gate.Gate
 	done  chan struct{}
+	ended sync.Once   // of done
+	told  atomic.Bool // the plugin to stop
 }
 
 var (
@@ -93,7 +98,11 @@ func (i *instance) run(ctx context.Context, f func(context.Context) error) error
 		return nil
 	}
 	result := make(chan error, 1)
-	go func() { result <- guest.Run(i.context(ctx), f) }()
+	go func() {
+		err := error(contract.Errorf(contract.Internal, "plugin %s ended its goroutine", i.env.ID).Because(contract.ReasonPanic))
+		defer func() { result <- err }()
+		err = guest.Run(i.context(ctx), f)
+	}()
 	select {
 	case err := <-result:
 		return err
@@ -112,21 +121,35 @@ func (i *instance) Stop(ctx context.Context) error {
 			return contract.AsError(ctx.Err())
 		}
 	}
-	defer close(i.done)
+	defer i.end()
 	if err := i.gate.Wait(ctx); err != nil {
 		return contract.AsError(err)
+	}
+	return i.stop(ctx)
+}
+
+// stop stops the plugin once.
+func (i *instance) stop(ctx context.Context) error {
+	if i.told.Swap(true) {
+		return nil
 	}
 	return i.run(ctx, i.in.Stop)
 }
 
-// Close implements contract.Conn. Without a Stop before it, the plugin is stopped
-// without waiting for calls.
+func (i *instance) end() { i.ended.Do(func() { close(i.done) }) }
+
+// patience is how long something is waited for that should have come.
+const patience = 5 * time.Second
+
+// Close implements contract.Conn. A plugin that Stop has not stopped, because calls went on,
+// or nobody asked, is stopped without waiting for calls. It returns after some seconds also
+// if the plugin does not stop, with contract.DeadlineExceeded.
 func (i *instance) Close() error {
-	if i.gate.Close() {
-		defer close(i.done)
-		return guest.Run(i.context(context.Background()), i.in.Stop)
-	}
-	return nil
+	i.gate.Close()
+	defer i.end()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return i.stop(ctx)
 }
 
 // Done implements load.Instance.

@@ -409,10 +409,14 @@ func TestHostKilled(t *testing.T) {
 	for _, kind := range []string{"good", "family"} {
 		t.Run(kind, func(t *testing.T) { hostKilled(t, kind) })
 	}
+	t.Run("beside a confined one", func(t *testing.T) {
+		needFiles(t)
+		hostKilled(t, "family", package_(t).Tree)
+	})
 }
 
-func hostKilled(t *testing.T, kind string) {
-	cmd := exec.Command(os.Args[0], folder(t, kind), kind)
+func hostKilled(t *testing.T, kind string, more ...string) {
+	cmd := exec.Command(os.Args[0], append([]string{folder(t, kind), kind}, more...)...)
 	cmd.Args[0] = "host"
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()

@@ -279,11 +279,19 @@ func (printHandler) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// hostProgram is a host: it starts the plugin beside it and waits to be killed.
+// hostProgram is a host: it starts the plugin beside it, after a confined one if there is a
+// third argument, and waits to be killed.
 func hostProgram() {
 	self, err := os.Executable()
 	if err != nil {
 		panic(err)
+	}
+	if len(os.Args) > 3 {
+		im := image(os.Args[3], "good")
+		im.Manifest.ID = pryingID
+		if _, err := (Driver{Sandbox: SandboxRequire}).Start(contextOf(), im, specOf(slog.New(slog.DiscardHandler))); err != nil {
+			panic(err)
+		}
 	}
 	in, err := Driver{}.Start(contextOf(), image(os.Args[1], os.Args[2]), specOf(slog.New(printHandler{})))
 	if err != nil {

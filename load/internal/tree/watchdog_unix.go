@@ -78,7 +78,7 @@ func (w *watchdog) end(group int) {
 func (w *watchdog) leave() {
 	if w.groups--; w.groups == 0 && w.in != nil {
 		w.in.Close()
-		_ = w.cmd.Process.Kill() // it has nothing left to do
+		_ = apart(w.cmd.Process.Kill) // it has nothing left to do
 		_ = w.cmd.Wait()
 		w.in, w.cmd = nil, nil
 	}
@@ -102,12 +102,20 @@ func (w *watchdog) start() error {
 	cmd := exec.Command("/bin/sh", "-c", script)
 	cmd.Stdin, cmd.Env, cmd.Dir = r, []string{}, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // not reached by what ends the host's group
-	if err := cmd.Start(); err != nil {
+	if err := apart(cmd.Start); err != nil {
 		in.Close()
 		return err
 	}
 	w.cmd, w.in = cmd, in
 	return nil
+}
+
+// apart runs f on another thread. The caller's may be confined for the program that it has
+// started: the shell would be, too, and could end no other programs, or it could not be ended.
+func apart(f func() error) error {
+	done := make(chan error)
+	go func() { done <- f() }()
+	return <-done
 }
 
 // Hold keeps what ends the programs of a killed host ready until release is called, so that
