@@ -208,7 +208,7 @@ func environment(t *testing.T, dir string) []string {
 	slices.Sort(list)
 	return slices.DeleteFunc(list, func(s string) bool {
 		name, _, _ := strings.Cut(s, "=")
-		return slices.Contains([]string{"PWD", "OLDPWD", "SHLVL", "_"}, name)
+		return slices.Contains([]string{"PWD", "OLDPWD", "SHLVL", "_", "PLUGSTEAD_TREE"}, name)
 	})
 }
 

@@ -45,12 +45,15 @@ func callFrom(dir string) {
 	fmt.Println("the call ended:", err)
 }
 
-// TestKilledHost: what a command has started does not outlive a host that is killed.
+// TestKilledHost: what a command has started does not outlive a host that is killed, not even
+// what has left its process group.
 func TestKilledHost(t *testing.T) {
 	im := image(t, `#!/bin/sh
 trap '' TERM HUP INT PIPE
 (trap '' TERM HUP INT PIPE; while :; do sleep 1000; done) &
-echo $$ $! > "$PLUGSTEAD_DATA/here"
+inside=$!
+setsid sleep 1000 &
+echo $$ $inside $! > "$PLUGSTEAD_DATA/here"
 while :; do sleep 1000; done`)
 	here := fifo(t, im.Tree, "here")
 	self, err := os.Executable()
@@ -79,7 +82,7 @@ while :; do sleep 1000; done`)
 		defer unix.Close(fd)
 		fds = append(fds, fd)
 	}
-	if len(fds) != 2 {
+	if len(fds) != 3 {
 		t.Fatal(fds)
 	}
 	if err := cmd.Process.Kill(); err != nil {

@@ -33,21 +33,25 @@ func (p *Program) Discard() { p.tree.close() }
 // Then, if it is not nil, is told the number of the program as soon as that is there, and
 // may refuse. On an error nothing runs.
 func (p *Program) Start(log *slog.Logger, then func(pid int) error) error {
-	if err := p.begin(then); err != nil {
+	defer Hold(log)() // who ends it with the host is there before it is
+	if err := p.begin(log, then); err != nil {
 		p.tree.close()
 		return err
 	}
-	p.tree.guard(log)
 	return nil
 }
 
 // begin starts the program under our rules.
-func (p *Program) begin(then func(pid int) error) error {
+func (p *Program) begin(log *slog.Logger, then func(pid int) error) error {
+	p.tree.sign(p.cmd)
 	err := p.cmd.Start()
 	if err != nil {
 		return err
 	}
-	if err = p.tree.adopt(p.cmd.Process); err == nil && then != nil {
+	if err = p.tree.adopt(p.cmd.Process); err == nil {
+		p.tree.guard(log)
+	}
+	if err == nil && then != nil {
 		err = then(p.cmd.Process.Pid)
 	}
 	if err != nil {

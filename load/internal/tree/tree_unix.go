@@ -22,6 +22,9 @@ func (t *tree) prepare(cmd *exec.Cmd) error {
 	return nil
 }
 
+// sign puts the mark of this host into the environment.
+func (t *tree) sign(cmd *exec.Cmd) { cmd.Env = append(cmd.Environ(), mark) }
+
 func (t *tree) adopt(p *os.Process) error {
 	t.group = p.Pid
 	return nil

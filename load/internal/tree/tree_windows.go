@@ -41,6 +41,9 @@ func (t *tree) adopt(p *os.Process) error {
 // Hold has nothing to do, see [tree.guard].
 func Hold(*slog.Logger) (release func()) { return func() {} }
 
+// sign has nothing to do.
+func (t *tree) sign(*exec.Cmd) {}
+
 // guard has nothing to do: the job ends with the host.
 func (t *tree) guard(*slog.Logger) {}
 

@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"os"
@@ -33,7 +34,17 @@ while read -r op p; do
     end) case $g in *" $p "*) g="${g%%" $p "*} ${g#*" $p "}" ;; esac ;;
   esac
 done
-for p in $g; do kill -s KILL -- "-$p"; done`
+for p in $g; do kill -s KILL -- "-$p"; done
+for again in 1 2 3 4 5 6 7 8 9; do
+  l=$(grep -lsaF "$1" /proc/[0-9]*/environ)
+  [ "$l" ] || break
+  for f in $l; do p=${f#/proc/}; kill -s KILL -- "${p%/environ}"; done
+done`
+
+// mark is in the environment of every program of this host, and so of what it starts. On
+// Linux it tells the shell of programs that were started in the instant before the host went,
+// and of those that left their group.
+var mark = "PLUGSTEAD_TREE=" + rand.Text()
 
 // add is told of a group once it exists.
 func (w *watchdog) add(group int, log *slog.Logger) {
@@ -99,7 +110,7 @@ func (w *watchdog) start() error {
 		return err
 	}
 	defer r.Close()
-	cmd := exec.Command("/bin/sh", "-c", script)
+	cmd := exec.Command("/bin/sh", "-c", script, "sh", mark)
 	cmd.Stdin, cmd.Env, cmd.Dir = r, []string{}, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // not reached by what ends the host's group
 	if err := apart(cmd.Start); err != nil {
