@@ -3,9 +3,12 @@ package config
 import (
 	"cmp"
 	"context"
+	"encoding"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -130,6 +133,34 @@ func (h *handler) WithGroup(name string) slog.Handler {
 	return &handler{h.Handler.WithGroup(name), h.r}
 }
 
+// forms returns the texts that handlers may write for v: what is printed, the bytes that it
+// holds, and what it is as a text and in JSON.
+func forms(v any) []string {
+	out := []string{fmt.Sprintf("%+v", v)}
+	if x := reflect.ValueOf(v); x.Kind() == reflect.Slice && x.Type().Elem().Kind() == reflect.Uint8 {
+		out = append(out, string(x.Bytes()))
+	}
+	if x, ok := v.(encoding.TextMarshaler); ok {
+		out = append(out, written(x.MarshalText))
+	}
+	var plain any // without the escapes of JSON
+	if json.Unmarshal([]byte(written(func() ([]byte, error) { return json.Marshal(v) })), &plain) == nil {
+		out = append(out, fmt.Sprint(plain))
+	}
+	return out
+}
+
+// written returns what f writes, or nothing if it fails. A value that panics is the handler's
+// to deal with.
+func written(f func() ([]byte, error)) string {
+	defer func() { _ = recover() }()
+	b, err := f()
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
 func (h *handler) attr(a slog.Attr) slog.Attr {
 	v := a.Value.Resolve()
 	switch v.Kind() {
@@ -142,9 +173,11 @@ func (h *handler) attr(a slog.Attr) slog.Attr {
 		}
 		v = slog.GroupValue(group...)
 	case slog.KindAny:
-		text := fmt.Sprint(v.Any())
-		if clean := h.r.Text(text); clean != text {
-			v = slog.StringValue(clean)
+		for _, text := range forms(v.Any()) {
+			if clean := h.r.Text(text); clean != text {
+				v = slog.StringValue(clean)
+				break
+			}
 		}
 	}
 	return slog.Attr{Key: h.r.Text(a.Key), Value: v}
