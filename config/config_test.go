@@ -133,6 +133,51 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+// brittle breaks when it is written.
+type brittle struct{}
+
+func (*brittle) MarshalText() ([]byte, error) { panic("brittle") }
+
+// TestRedactForms: a secret is found in whatever form a handler writes a value.
+func TestRedactForms(t *testing.T) {
+	const secret = `hunt"er <2>`
+	hidden := struct {
+		Password *string
+	}{new(secret)}
+	for name, v := range map[string]any{
+		"bytes": []byte(secret), "raw": json.RawMessage(`"` + secret + `"`), "text": texts(secret), "pointer": hidden,
+		"pointers": []*struct{ Password string }{{secret}},
+	} {
+		for _, format := range []string{"text", "json"} {
+			var b bytes.Buffer
+			var h slog.Handler = slog.NewTextHandler(&b, nil)
+			if format == "json" {
+				h = slog.NewJSONHandler(&b, nil)
+			}
+			var r Redactor
+			r.Learn(secret)
+			slog.New(r.Handler(h)).Info("x", "v", v)
+			out := b.String()
+			if strings.Contains(out, "hunt") || strings.Contains(out, "aHVudCJlciA8Mj4") || !strings.Contains(out, stars) {
+				t.Errorf("%s, %s: %s", name, format, out)
+			}
+		}
+	}
+	var r Redactor
+	r.Learn(secret)
+	var b bytes.Buffer
+	slog.New(r.Handler(slog.NewJSONHandler(&b, nil))).Info("x", "v", new(brittle), "list", []int{1}, "c", make(chan int))
+	if out := b.String(); !strings.Contains(out, `"list":[1]`) {
+		t.Error(out)
+	}
+}
+
+// texts writes itself as a text, and is printed as something else.
+type texts string
+
+func (x texts) MarshalText() ([]byte, error) { return []byte(x), nil }
+func (texts) String() string                 { return "texts" }
+
 // FuzzParse: what is taken can be written, read again and resolved without a panic.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"a":{"$secret":"env:A"},"b":[1,{"c":null}]}`))

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"context"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -146,6 +147,34 @@ func (h *handler) WithGroup(name string) slog.Handler {
 	return &handler{h.Handler.WithGroup(name), h.r}
 }
 
+// forms returns the texts that handlers may write for v: what is printed, the bytes that it
+// holds, and what it is as a text and in JSON.
+func forms(v any) []string {
+	out := []string{fmt.Sprintf("%+v", v)}
+	if x := reflect.ValueOf(v); x.Kind() == reflect.Slice && x.Type().Elem().Kind() == reflect.Uint8 {
+		out = append(out, string(x.Bytes()))
+	}
+	if x, ok := v.(encoding.TextMarshaler); ok {
+		out = append(out, written(x.MarshalText))
+	}
+	var plain any // without the escapes of JSON
+	if json.Unmarshal([]byte(written(func() ([]byte, error) { return json.Marshal(v) })), &plain) == nil {
+		out = append(out, fmt.Sprint(plain))
+	}
+	return out
+}
+
+// written returns what f writes, or nothing if it fails. A value that panics is the handler's
+// to deal with.
+func written(f func() ([]byte, error)) string {
+	defer func() { _ = recover() }()
+	b, err := f()
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
 func (h *handler) attr(a slog.Attr) slog.Attr {
 	v := a.Value.Resolve()
 	switch v.Kind() {
@@ -166,18 +195,4 @@ func (h *handler) attr(a slog.Attr) slog.Attr {
 		}
 	}
 	return slog.Attr{Key: h.r.Text(a.Key), Value: v}
-}
-
-// forms lists what handlers make of a value: its bytes as they are, or its text and JSON, in
-// which a text of its own stands, too. A value that panics is left to the handler, as without us.
-func forms(v any) (out []string) {
-	defer func() { _ = recover() }()
-	if x := reflect.ValueOf(v); x.Kind() == reflect.Slice && x.Type().Elem().Kind() == reflect.Uint8 {
-		return []string{string(x.Bytes())}
-	}
-	out = []string{fmt.Sprintf("%+v", v)}
-	if b, err := json.Marshal(v); err == nil {
-		out = append(out, string(b))
-	}
-	return out
 }

@@ -96,5 +96,5 @@ func (s *Set) stopWithin(ctx context.Context, r *running) error {
 	ctx, cancel := context.WithTimeout(ctx, s.policy.Stop)
 	defer cancel()
 	err := r.in.Stop(ctx)
-	return errors.Join(err, r.in.Close())
+	return r.shown(errors.Join(err, r.in.Close()))
 }

@@ -96,7 +96,7 @@ func (p *probed) end(r *running) error {
 		if err == nil {
 			err = ErrEnded
 		}
-		return &StartError{r.image, errors.Join(err, r.in.Close())}
+		return &StartError{r.image, errors.Join(err, r.shown(r.in.Close()))}
 	default:
 		p.set.reportStops(p.set.stop(r))
 		return nil

@@ -36,7 +36,7 @@ func (s *Set) Reconfigure(ctx context.Context, id manifest.ID) error {
 			return s.renew(ctx, p, r)
 		}
 		if err != nil {
-			return fmt.Errorf("configure %s: %w", id, err)
+			return fmt.Errorf("configure %s: %w", id, r.shown(err))
 		}
 		return nil
 	})

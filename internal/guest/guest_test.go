@@ -9,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/slogtest"
@@ -448,5 +449,25 @@ func TestServed(t *testing.T) {
 		if err := s.Lifecycle(t.Context(), x, nil); !errors.Is(err, contract.Unimplemented) {
 			t.Error(err)
 		}
+	}
+}
+
+// TestStreamGoroutineEnds: a stream whose handler ends its goroutine, as a test that fails
+// does, ends with an error, and its end is told.
+func TestStreamGoroutineEnds(t *testing.T) {
+	h := count.Handle(func(context.Context, num) iter.Seq2[num, error] {
+		return func(func(num, error) bool) { runtime.Goexit() }
+	})
+	s, ended, err := NewLocal("plugin a/b", ByPath([]contract.Handler{h}), nil).Open(t.Context(), count.Method)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := errors.Join(s.Send(&num{1}), s.CloseSend()); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if err := s.Recv(new(num)); contract.AsError(err).Reason != contract.ReasonPanic {
+		t.Errorf("ended with %v", err)
 	}
 }

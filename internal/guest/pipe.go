@@ -30,10 +30,11 @@ func newPipe(ctx context.Context) *pipe {
 
 // serve runs h at one end.
 func (p *pipe) serve(h contract.Handler, end contract.Stream) {
+	p.err = contract.Errorf(contract.Internal, "%s ended without an answer", h.Method.Path()).Because(contract.ReasonPanic)
 	go func() {
+		defer p.cancel()
+		defer close(p.ended) // also when the handler has ended its goroutine
 		p.err = h.Serve(p.ctx, end)
-		close(p.ended)
-		p.cancel()
 	}()
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,70 @@ func TestSchemaEnds(t *testing.T) {
 	}
 	if s := schemaOf(reflect.TypeFor[chan int]()); s != `{"$schema":"https://json-schema.org/draft/2020-12/schema"}` {
 		t.Error(s)
+	}
+}
+
+type (
+	// wide contains itself so often that its schema would have billions of parts.
+	wide struct{ A, B, C, D, E, F, G, H *wide }
+	loop *loop
+)
+
+// TestSchemaIsBounded: a schema of a type that contains itself often is less deep, and made at once.
+func TestSchemaIsBounded(t *testing.T) {
+	s := schemaOf(reflect.TypeFor[wide]())
+	if len(s) < 1000 || len(s) > maxSchema || !json.Valid([]byte(s)) {
+		t.Errorf("%d bytes", len(s))
+	}
+	if s := schemaOf(reflect.TypeFor[loop]()); len(s) > maxSchema {
+		t.Errorf("%d bytes", len(s))
+	}
+}
+
+type (
+	Base struct {
+		Host  string `json:"host" required:"true"`
+		Name  int    `json:"name" required:"true"`
+		Twice int
+	}
+	Other struct {
+		Twice int
+		Once  bool
+	}
+	hiddenBase struct{ Lost string }
+	mixed      struct {
+		Name string `json:"name" required:"true"`
+		*Base
+		Other
+		*hiddenBase
+		Dash string `json:"-,"`
+	}
+)
+
+// TestSchemaOfEmbedded: embedded structs, also by pointer, give their fields; those of the
+// outer one come first, and of two that are equal there is none.
+func TestSchemaOfEmbedded(t *testing.T) {
+	var got struct {
+		Properties map[string]struct{ Type any }
+		Required   []string
+	}
+	_ = mixed{}.hiddenBase
+	if err := json.Unmarshal([]byte(schemaOf(reflect.TypeFor[mixed]())), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]struct{ Type any }{"name": {"string"}, "host": {"string"}, "Once": {"boolean"}, "-": {"string"}}
+	if !reflect.DeepEqual(got.Properties, want) || !slices.Equal(got.Required, []string{"host", "name"}) {
+		t.Errorf("got %+v", got)
+	}
+	for key, value := range map[string]any{"name": "x", "host": "x", "Once": true, "-": "x", "Twice": 1, "Base": nil, "Lost": "x"} {
+		b, err := contract.CBOR.Append(nil, map[string]any{key: value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, admitted := want[key]
+		if err := DecodeConfig(b)(new(mixed)); (err == nil) != admitted {
+			t.Errorf("%s: %v", key, err)
+		}
 	}
 }
 

@@ -21,13 +21,13 @@ func dial(path string) (w wire, err error) {
 	if err != nil {
 		return wire{}, err
 	}
+	if err := syscall.SetNonblock(fd, true); err != nil { // before it would wait for one that is busy
+		syscall.Close(fd)
+		return wire{}, err
+	}
 	if err := syscall.Connect(fd, &syscall.SockaddrUnix{Name: path}); err != nil {
 		syscall.Close(fd)
 		return wire{}, &os.PathError{Op: "connect", Path: path, Err: err}
-	}
-	if err := syscall.SetNonblock(fd, true); err != nil {
-		syscall.Close(fd)
-		return wire{}, err
 	}
 	f := os.NewFile(uintptr(fd), path)
 	return wire{in: f, out: f}, nil

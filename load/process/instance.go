@@ -186,14 +186,29 @@ func (i *instance) takeStream(b *frame.Buf) error {
 		return nil
 	}
 	s := i.mux.Accept(ctx, id, serving.Messages)
-	go func() { i.mux.ReplyEnd(id, serving.Serve(ctx, s)) }()
+	err = unanswered(h)
+	go func() {
+		defer func() { i.mux.ReplyEnd(id, err) }() // also when a service has ended its goroutine
+		err = serving.Serve(ctx, s)
+	}()
 	return nil
+}
+
+func unanswered(h frame.CallHeader) *contract.Error {
+	return contract.Errorf(contract.Internal, "%s ended without an answer", h.Path).Because(contract.ReasonPanic)
 }
 
 func (i *instance) serve(ctx context.Context, b *frame.Buf, h frame.CallHeader, message []byte) {
 	defer b.Free()
+	answered := false
+	defer func() {
+		if !answered { // a service has ended its goroutine
+			i.mux.ReplyError(b.ID(), unanswered(h))
+		}
+	}()
 	out := frame.NewBuf(frame.Answer)
 	body, err := i.outward.Serve(ctx, i.table.Codec(), h, message, out.B)
+	answered = true
 	if err != nil {
 		out.Free()
 		i.mux.ReplyError(b.ID(), err)

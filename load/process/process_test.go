@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -445,5 +446,29 @@ func hostKilled(t *testing.T, kind string, more ...string) {
 	_ = cmd.Wait()
 	for _, fd := range fds {
 		gone(t, fd)
+	}
+}
+
+// TestServiceGoroutineEnds: a service of the host that ends its goroutine, as a test that fails
+// does, still answers its plugin.
+func TestServiceGoroutineEnds(t *testing.T) {
+	s := specOf(nil)
+	s.Host = []contract.Handler{
+		probe.Lookup.Handle(func(context.Context, probe.Text) (probe.Text, error) {
+			runtime.Goexit()
+			return probe.Text{}, nil
+		}),
+		probe.Feed.Handle(func(context.Context, probe.Number) iter.Seq2[probe.Number, error] {
+			return func(func(probe.Number, error) bool) { runtime.Goexit() }
+		}),
+	}
+	in := start(t, "good", s)
+	if _, err := probe.Call.Call(t.Context(), in, probe.Text{}); contract.AsError(err).Reason != contract.ReasonPanic {
+		t.Errorf("call: %v", err)
+	}
+	for _, err := range probe.Pull.Call(t.Context(), in, probe.Pulling{From: "host", N: 5}) {
+		if contract.AsError(err).Reason != contract.ReasonPanic {
+			t.Errorf("stream: %v", err)
+		}
 	}
 }

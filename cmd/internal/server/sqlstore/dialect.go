@@ -65,7 +65,7 @@ var sqlite = &dialect{
 const changeLock = 0x706c7567
 
 var postgres = &dialect{
-	name: "postgres",
+	name:  "postgres",
 	begin: []string{`begin`, fmt.Sprintf(`select pg_advisory_xact_lock(%d)`, changeLock)},
 	version: func(ctx context.Context, q querier) (n int, err error) {
 		var there bool
