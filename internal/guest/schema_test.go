@@ -167,6 +167,7 @@ type (
 		*Base
 		Other
 		*hiddenBase
+		//lint:ignore SA5008 a field that is named "-", in the old way
 		Dash string `json:"-,"`
 	}
 )

@@ -71,14 +71,6 @@ func (q *sequencer) do(ctx context.Context, run func(context.Context, querier) (
 	}
 }
 
-// exec runs one statement as a change.
-func (q *sequencer) exec(ctx context.Context, query string, args ...any) error {
-	return q.do(ctx, func(ctx context.Context, tx querier) (bool, error) {
-		_, err := tx.ExecContext(ctx, query, args...)
-		return true, err
-	})
-}
-
 // close waits for the changes that have begun. Later ones get errClosed.
 func (q *sequencer) close() {
 	q.once.Do(func() { close(q.quit) })
