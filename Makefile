@@ -25,7 +25,7 @@ YARDSTICK     := $(wildcard $(CURDIR)/../shared/tools/resolver-yardstick)
 PEERS         := $(or $(PLUGSTEAD_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/plugstead/peers)
 export PLUGSTEAD_RESOLVER_DATA ?= $(RESOLVER_DATA)
 
-.PHONY: help demo test serve check soak bench bench-runtime bench-peers bench-install bench-resolve crash release-check fmt lint build-demo
+.PHONY: help demo test serve check soak bench bench-runtime bench-registry bench-peers bench-install bench-resolve crash release-check fmt lint build-demo
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -84,6 +84,10 @@ bench-resolve: ## measure the resolver beside a reference solver and cargo
 	@cd internal/bench && go build -o $(BIN)/locker ./locker && go build -o $(BIN)/bench-resolve ./resolve
 	@if [ -n "$(YARDSTICK)" ]; then cd "$(YARDSTICK)" && go build -o $(BIN)/yardstick .; fi
 	@$(BIN)/bench-resolve -resolvecheck $(BIN)/resolvecheck -locker $(BIN)/locker -data "$(RESOLVER_DATA)" $(if $(YARDSTICK),-yardstick $(BIN)/yardstick)
+
+bench-registry: ## measure the registry beside a plain file server, on SQLite and PostgreSQL
+	@mkdir -p $(BIN) && cd cmd && go build -o $(BIN)/plugstead ./plugstead && go build -o $(BIN)/bench-registry ./internal/benchregistry
+	@$(BIN)/bench-registry -plugstead $(BIN)/plugstead
 
 bench-peers: ## build the installers that bench-install compares with, into a cache outside the repository
 	@tools/bench-peers

@@ -27,6 +27,12 @@ func (h *handler) getBlob(w http.ResponseWriter, r *http.Request, t target, _ st
 		h.fail(w, r, registry.AsError(err, ""))
 		return
 	}
+	if there, err := h.redirect(w, r, t.repo, d); there || err != nil {
+		if err != nil {
+			h.fail(w, r, registry.AsError(err, registry.CodeBlobUnknown))
+		}
+		return
+	}
 	b, _, err := h.b.OpenBlob(r.Context(), t.repo, d)
 	if err != nil {
 		h.fail(w, r, registry.AsError(err, registry.CodeBlobUnknown))
@@ -38,6 +44,26 @@ func (h *handler) getBlob(w http.ResponseWriter, r *http.Request, t target, _ st
 	w.Header().Set("ETag", `"`+string(d)+`"`)
 	w.Header().Set("Cache-Control", cacheImmutable)
 	http.ServeContent(w, r, "", time.Time{}, b)
+}
+
+// redirectTime is how long an address of a blob is good.
+const redirectTime = time.Minute
+
+// redirect answers a GET with the address of a blob, and reports whether there is one.
+func (h *handler) redirect(w http.ResponseWriter, r *http.Request, repo string, d artifact.Digest) (bool, error) {
+	b, ok := h.b.(registry.Redirector)
+	if !ok || !h.o.Redirect || r.Method != http.MethodGet {
+		return false, nil
+	}
+	address, err := b.BlobURL(r.Context(), repo, d, redirectTime)
+	if address == "" || err != nil {
+		return false, err
+	}
+	w.Header().Set("Location", address)
+	w.Header().Set("Docker-Content-Digest", string(d))
+	w.Header().Set("Cache-Control", "no-store") // whoever has the address can read the blob
+	w.WriteHeader(http.StatusTemporaryRedirect)
+	return true, nil
 }
 
 func (h *handler) uploadAt(w http.ResponseWriter, repo, name string, size int64, status int) {

@@ -24,6 +24,9 @@ type Options struct {
 	// particular) and names who does. ErrNoToken and ErrWrongToken become 401; any
 	// other error says that it could not be found out. Default: nobody may write.
 	Allow func(r *http.Request, repo string) (actor string, err error)
+	// Redirect sends who gets a blob to the address that the backend has for it, if it
+	// is a registry.Redirector and has one. The address is good for a minute.
+	Redirect bool
 	// MaxBlob is the largest upload in bytes. Default 4 GiB.
 	MaxBlob int64
 	// Log gets internal errors. Default: they are dropped.
