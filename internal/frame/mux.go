@@ -190,7 +190,10 @@ func (m *Mux) Do(ctx context.Context, b *Buf) (*Buf, error) {
 	if err = b.seal(id); err == nil {
 		err = m.w.send(ctx, b.B)
 	}
-	if err != nil && m.forget(id) {
+	if err != nil {
+		if !m.forget(id) { // the connection ended meanwhile
+			(<-w.answer).Free()
+		}
 		return nil, unsent(ctx, b, err)
 	}
 	select {

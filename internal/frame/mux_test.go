@@ -350,3 +350,44 @@ func TestRefusalsAreBounded(t *testing.T) {
 		t.Errorf("%d goroutines more", n)
 	}
 }
+
+// TestWaitingForRoomIsNotSent: a request that waits for room when the connection ends was not
+// sent, and says so: it can be made again elsewhere.
+func TestWaitingForRoomIsNotSent(t *testing.T) {
+	for _, kind := range []string{"request", "stream"} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x, y := net.Pipe() // nobody reads
+				defer x.Close()
+				defer y.Close()
+				m := NewMux(x, x)
+				large := func() *Buf { return request(strings.Repeat("x", maxQueue)) }
+				results := make(chan error, 2)
+				for range 2 { // one is being written, one fills the queue
+					go func() { _, err := m.Do(t.Context(), large()); results <- err }()
+					synctest.Wait()
+				}
+				late := make(chan error, 1)
+				go func() {
+					if kind == "request" {
+						_, err := m.Do(t.Context(), large())
+						late <- err
+						return
+					}
+					_, err := m.OpenStream(t.Context(), large(), Messages{}, func(err error) error { return err }, func() { t.Error("it began") })
+					late <- err
+				}()
+				synctest.Wait()
+				m.End(io.EOF)
+				if err := <-late; !errors.Is(err, ErrClosed) {
+					t.Errorf("without room: %v", err)
+				}
+				for range 2 {
+					if err := <-results; !errors.Is(err, ErrLost) {
+						t.Errorf("with room: %v", err)
+					}
+				}
+			})
+		})
+	}
+}

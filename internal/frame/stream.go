@@ -85,7 +85,8 @@ func (m *Mux) OpenStream(ctx context.Context, b *Buf, x Messages, told func(erro
 	if err = b.seal(id); err == nil {
 		err = m.w.send(ctx, b.B)
 	}
-	if err != nil && m.forget(id) {
+	if err != nil {
+		m.forget(id)
 		return nil, unsent(ctx, b, err)
 	}
 	s.watch(ended)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -227,10 +228,10 @@ func testStreamsOutward(t *testing.T, x Target) {
 			}
 		}
 		h.await(func() bool { return slices.Contains(h.callers, manifest.ID(testplugin.ID)) })
-		for range probe.Pull.Call(t.Context(), in, probe.Pulling{From: "peer", N: 1 << 40}) {
+		for range probe.Pull.Call(t.Context(), in, probe.Pulling{From: "peer", N: math.MaxInt32}) {
 			break
 		}
-		for range probe.Pull.Call(t.Context(), in, probe.Pulling{From: "host", N: 1 << 40}) {
+		for range probe.Pull.Call(t.Context(), in, probe.Pulling{From: "host", N: math.MaxInt32}) {
 			break
 		}
 		h.awaitNote("feed ended")

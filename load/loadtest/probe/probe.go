@@ -123,7 +123,7 @@ type Waited struct{ Left time.Duration } // until the deadline, at the begin; ze
 // View is what the plugin sees of its surroundings.
 type View struct {
 	ID, Word, DataDir string
-	Limit             int
+	Limit             int64
 	Calls             int // of Look, in this instance
 	Quiet             bool
 	Environ           []string

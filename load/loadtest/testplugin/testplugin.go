@@ -29,7 +29,7 @@ const (
 // Config is the configuration of ID.
 type Config struct {
 	Word  string            `json:"word"`
-	Limit int               `json:"limit"`
+	Limit int64             `json:"limit"`
 	Wait  time.Duration     `json:"wait"` // that opening takes
 	Fail  bool              `json:"fail"` // to open
 	Sick  bool              `json:"sick"` // Check reports an error
