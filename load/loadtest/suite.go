@@ -461,7 +461,7 @@ func testSurroundings(t *testing.T, x Target) {
 	}
 	for _, v := range a.Environ {
 		name, _, _ := strings.Cut(v, "=")
-		if !slices.Contains([]string{"PLUGSTEAD_TEST_GRANTED", "PLUGSTEAD_PROTOCOL", "PLUGSTEAD_PLUGIN", "SYSTEMROOT"}, name) {
+		if !slices.Contains([]string{"PLUGSTEAD_TEST_GRANTED", "PLUGSTEAD_PROTOCOL", "PLUGSTEAD_PLUGIN", "PLUGSTEAD_TREE", "SYSTEMROOT"}, name) {
 			t.Errorf("the plugin sees %s", v)
 		}
 	}
