@@ -113,6 +113,9 @@ func (p *Plugin) decide(r *running) (old *running, epoch uint64) {
 	defer p.mu.Unlock()
 	p.epoch++
 	p.down = nil
+	if r != nil {
+		p.restarts = nil // the budget is that of what runs
+	}
 	if p.again != nil {
 		p.again.cancel()
 	}
