@@ -40,6 +40,9 @@ func Parse(text []byte) (map[string]any, error) {
 		return nil, fmt.Errorf("%w: want a JSON object", ErrForm)
 	}
 	_, err := replace(object, "", func(string, Ref) (any, error) { return "", nil })
+	if err == nil && IsRef(object) {
+		err = errors.New("want an object, and no secret in place of it")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrForm, err)
 	}

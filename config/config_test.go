@@ -24,7 +24,7 @@ func TestParse(t *testing.T) {
 		t.Error(text, err)
 	}
 	for _, bad := range []string{
-		"", "null", "[]", `"x"`, `{"a":1,"a":2}`, `{"a":1} {}`, `{"a":`, `{"$secret":"x"}`, `{"a":{"$secret":"env:"}}`, `{"a":{"$secret":"env:A","b":1}}`,
+		"", "null", "[]", `"x"`, `{"a":1,"a":2}`, `{"a":1} {}`, `{"a":`, `{"$secret":"x"}`, `{"$secret":"env:A"}`, `{"a":{"$secret":"env:"}}`, `{"a":{"$secret":"env:A","b":1}}`,
 		`{"a":{"$secret":1}}`, `{"a":{"$secret":"file:relative"}}`, `{"a":{"$secret":"http://x"}}`, `{"a":"` + strings.Repeat("x", MaxSize) + `"}`,
 		strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40), "{\"a\":\"\xff\"}",
 	} {

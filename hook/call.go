@@ -120,9 +120,9 @@ func All[P Plugin, Req, Resp any](ctx context.Context, h *Hooks[P], m contract.U
 		room <- struct{}{}
 		calls.Go(func() {
 			defer func() { <-room }()
-			r := Result[Resp]{ID: p.ID()}
-			r.Value, r.Err = call(ctx, p, m, req, o)
-			out[i] = r
+			ended := contract.Errorf(contract.Internal, "%s ended without an answer", m.Path()).Because(contract.ReasonPanic)
+			out[i] = Result[Resp]{ID: p.ID(), Err: &Error{p.ID(), ended}} // if the plugin ends this goroutine
+			out[i].Value, out[i].Err = call(ctx, p, m, req, o)
 		})
 	}
 	calls.Wait()

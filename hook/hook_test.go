@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -259,4 +260,17 @@ func Example() {
 	out, err := hook.Chain(context.Background(), hooks, edit, "Ada", hook.Options{Timeout: time.Second})
 	fmt.Println(out, err)
 	// Output: HELLO, ADA <nil>
+}
+
+// TestAllGoroutineEnds: a plugin that ends its goroutine, as a test that fails does, has not
+// answered.
+func TestAllGoroutineEnds(t *testing.T) {
+	h := at(newPlugin("a", nil), newPlugin("b", func(context.Context, string) (string, error) {
+		runtime.Goexit()
+		return "", nil
+	}))
+	got := hook.All(t.Context(), h, edit, ">", hook.Options{})
+	if len(got) != 2 || got[0].Value != ">a" || got[0].Err != nil || got[1].ID != "a/b" || contract.AsError(got[1].Err).Reason != contract.ReasonPanic {
+		t.Errorf("%+v", got)
+	}
 }

@@ -586,3 +586,33 @@ func TestCrashDuringADrain(t *testing.T) {
 		s.Close()
 	})
 }
+
+// TestOddPauses: no policy makes a restart fail, however long or short its pauses are.
+func TestOddPauses(t *testing.T) {
+	for _, p := range []supervise.Policy{
+		{Backoff: -time.Second},
+		{Backoff: time.Second, MaxBackoff: -1},
+		{Backoff: 1 << 50, MaxBackoff: time.Hour},
+		{Backoff: 1, MaxBackoff: 1 << 62},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p.Restarts, p.Window = 70, 1<<62
+			var last *actor
+			d := &scripted{make: func(load.Image) (*actor, error) { last = new(actor); return last, nil }}
+			s := scriptedSet(d, p)
+			a, err := s.Put(t.Context(), image("a/a", "1.0.0"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 30 {
+				last.end()
+				time.Sleep(2 * time.Hour)
+				synctest.Wait()
+			}
+			if n := a.Stats().Restarts; n != 30 {
+				t.Errorf("%+v: %d restarts", p, n)
+			}
+			s.Close()
+		})
+	}
+}

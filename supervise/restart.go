@@ -156,7 +156,15 @@ func (p *Plugin) settle(ctx context.Context) error {
 // pause is how long to wait before a restart: twice as long each time, and shorter by up
 // to a half at random, so that plugins that failed together do not start together.
 func (s *Set) pause(before int) time.Duration {
-	d := min(s.policy.Backoff<<min(before, 20), s.policy.MaxBackoff)
+	d, most := max(s.policy.Backoff, 0), max(s.policy.MaxBackoff, 0)
+	for range before {
+		if d > most/2 {
+			d = most
+			break
+		}
+		d *= 2
+	}
+	d = min(d, most)
 	return d/2 + rand.N(d/2+1)
 }
 

@@ -167,8 +167,6 @@ type (
 		*Base
 		Other
 		*hiddenBase
-		//lint:ignore SA5008 a field that is named "-", in the old way
-		Dash string `json:"-,"`
 	}
 )
 
@@ -183,11 +181,11 @@ func TestSchemaOfEmbedded(t *testing.T) {
 	if err := json.Unmarshal([]byte(schemaOf(reflect.TypeFor[mixed]())), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]struct{ Type any }{"name": {"string"}, "host": {"string"}, "Once": {"boolean"}, "-": {"string"}}
+	want := map[string]struct{ Type any }{"name": {"string"}, "host": {"string"}, "Once": {"boolean"}}
 	if !reflect.DeepEqual(got.Properties, want) || !slices.Equal(got.Required, []string{"host", "name"}) {
 		t.Errorf("got %+v", got)
 	}
-	for key, value := range map[string]any{"name": "x", "host": "x", "Once": true, "-": "x", "Twice": 1, "Base": nil, "Lost": "x"} {
+	for key, value := range map[string]any{"name": "x", "host": "x", "Once": true, "Twice": 1, "Base": nil, "Lost": "x"} {
 		b, err := contract.CBOR.Append(nil, map[string]any{key: value})
 		if err != nil {
 			t.Fatal(err)

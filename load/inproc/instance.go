@@ -2,6 +2,7 @@ package inproc
 
 import (
 	"context"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,9 @@ type instance struct {
 	done  chan struct{}
 	ended sync.Once   // of done
 	told  atomic.Bool // the plugin to stop
+
+	open context.Context // ends with Close, and streams with it
+	cut  context.CancelFunc
 }
 
 var (
@@ -31,6 +35,7 @@ var (
 
 func (d Driver) newInstance(env *guest.Env, in *guest.Instance) *instance {
 	i := &instance{env: env, in: in, gate: gate.New(), done: make(chan struct{})}
+	i.open, i.cut = context.WithCancel(context.Background())
 	var prepare func(context.Context) context.Context
 	if !env.Bound {
 		prepare = i.context
@@ -61,16 +66,50 @@ func (i *instance) Stream(ctx context.Context, m *contract.Method) (contract.Str
 	if !i.gate.Enter() {
 		return nil, i.stopped()
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	cut := contract.Errorf(contract.Unavailable, "plugin %s was stopped during the stream", i.env.ID).Because(contract.ReasonCrashed)
+	keep := context.AfterFunc(i.open, func() { cancel(cut) })
 	s, ended, err := i.local.Open(ctx, m)
 	if err != nil {
+		keep()
+		cancel(nil)
 		i.gate.Leave()
 		return nil, err
 	}
 	go func() {
 		<-ended
+		keep()
+		cancel(nil)
 		i.gate.Leave()
 	}()
-	return s, nil
+	return stream{s, ctx, cut}, nil
+}
+
+// stream is one that Close may have cut off.
+type stream struct {
+	contract.Stream
+	ctx context.Context
+	cut *contract.Error // the cause of ctx then
+}
+
+// Send implements contract.Stream.
+func (s stream) Send(msg any) error {
+	err := s.Stream.Send(msg)
+	if err == io.EOF {
+		return err // Recv says why
+	}
+	return s.why(err)
+}
+
+// Recv implements contract.Stream.
+func (s stream) Recv(msg any) error { return s.why(s.Stream.Recv(msg)) }
+
+// why is err, or what cut the stream off.
+func (s stream) why(err error) error {
+	if err != nil && context.Cause(s.ctx) == error(s.cut) {
+		return s.cut
+	}
+	return err
 }
 
 // Offers implements contract.Caller.
@@ -142,10 +181,11 @@ func (i *instance) end() { i.ended.Do(func() { close(i.done) }) }
 const patience = 5 * time.Second
 
 // Close implements contract.Conn. A plugin that Stop has not stopped, because calls went on,
-// or nobody asked, is stopped without waiting for calls. It returns after some seconds also
+// or nobody asked, is stopped without waiting for calls, and its streams are cut off. It returns after some seconds also
 // if the plugin does not stop, with contract.DeadlineExceeded.
 func (i *instance) Close() error {
 	i.gate.Close()
+	i.cut()
 	defer i.end()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
