@@ -616,3 +616,29 @@ func TestOddPauses(t *testing.T) {
 		})
 	}
 }
+
+// TestVoidRestart: an instance that waited to be started again when somebody decided otherwise
+// is not started beside the one that runs.
+func TestVoidRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var last *actor
+		d := &scripted{make: func(load.Image) (*actor, error) { last = new(actor); return last, nil }}
+		s := scriptedSet(d, supervise.Policy{Backoff: time.Minute})
+		if _, err := s.Put(t.Context(), image("a/a", "1.0.0")); err != nil {
+			t.Fatal(err)
+		}
+		last.end()
+		synctest.Wait()
+		if _, err := s.Put(t.Context(), image("a/a", "2.0.0")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := strings.Join(d.started, ", "); got != "a/a 1.0.0, a/a 2.0.0" {
+			t.Errorf("started %s", got)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -80,7 +80,6 @@ func (s *Set) recover(p *Plugin, r *running, epoch uint64, err error) {
 		if !s.reportAt(p, epoch, Restarting, err) || !sleep(s.ctx, s.pause(before)) {
 			return
 		}
-		p.count.restarts.Add(1)
 		if err = s.startAgain(p, r, epoch); err == nil {
 			return
 		}
@@ -92,6 +91,10 @@ func (s *Set) recover(p *Plugin, r *running, epoch uint64, err error) {
 func (s *Set) startAgain(p *Plugin, r *running, epoch uint64) error {
 	ctx, end := p.attempt(s.ctx, epoch)
 	defer end()
+	if ctx.Err() != nil {
+		return nil
+	}
+	p.count.restarts.Add(1)
 	next, err := s.start(ctx, r.now())
 	if err != nil {
 		return err

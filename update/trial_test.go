@@ -123,7 +123,12 @@ func TestGoesBack(t *testing.T) {
 		if len(h.told) != 1 || h.told[0].From != 2 || h.told[0].To != 3 || h.told[0].Like != 1 || h.told[0].Err != nil || len(h.told[0].Held) != 1 || !errors.Is(h.told[0].Why, supervise.ErrEnded) {
 			t.Errorf("%+v", h.told)
 		}
-		for range 4 { // nobody goes back twice
+		for i := range 4 { // nobody goes back twice
+			if i == 2 { // with the restarts that there were before its budget is spent
+				if err := h.set.Restart(t.Context(), "acme/a"); err != nil {
+					t.Fatal(err)
+				}
+			}
 			h.crash("acme/a")
 		}
 		h.expect(oldSet, 3)
