@@ -48,7 +48,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	b := memory.New()
 	plugintest.Push(f, registrytest.Serve(f, b).Client().Target("acme/hello"), p)
-	h := handler.New(b, handler.Options{Allow: everybody, MaxBlob: 1 << 20})
+	h := handler.New(b, handler.Options{Access: everybody, MaxBlob: 1 << 20})
 	f.Fuzz(func(t *testing.T, method, target, body, contentRange string) {
 		u, err := url.ParseRequestURI(target)
 		if err != nil || u.Path == "" {

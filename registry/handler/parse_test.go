@@ -8,24 +8,24 @@ import (
 func TestParseTarget(t *testing.T) {
 	for path, want := range map[string]target{
 		"acme/x/blobs/sha256:0":            {"acme/x", "blobs", "sha256:0"},
-		"acme/x/blobs/uploads":             {"acme/x", "uploads", ""},
-		"acme/x/blobs/uploads/":            {"acme/x", "uploads", ""},
-		"acme/x/blobs/uploads/ABC":         {"acme/x", "uploads", "ABC"},
+		"acme/x/blobs/uploads":             {"acme/x", kindUploads, ""},
+		"acme/x/blobs/uploads/":            {"acme/x", kindUploads, ""},
+		"acme/x/blobs/uploads/ABC":         {"acme/x", kindUpload, "ABC"},
 		"acme/x/manifests/1.0.0":           {"acme/x", "manifests", "1.0.0"},
-		"acme/x/tags/list":                 {"acme/x", "tags", ""},
+		"acme/x/tags/list":                 {"acme/x", kindTags, ""},
 		"acme/x/referrers/sha256:0":        {"acme/x", "referrers", "sha256:0"},
 		"x/manifests/1":                    {"x", "manifests", "1"},
 		"a/b/c/d/manifests/1":              {"a/b/c/d", "manifests", "1"},
 		"acme/blobs/manifests/1.0.0":       {"acme/blobs", "manifests", "1.0.0"},
 		"acme/blobs/blobs/sha256:0":        {"acme/blobs", "blobs", "sha256:0"},
-		"acme/blobs/blobs/uploads/":        {"acme/blobs", "uploads", ""},
-		"acme/blobs/blobs/uploads/A":       {"acme/blobs", "uploads", "A"},
+		"acme/blobs/blobs/uploads/":        {"acme/blobs", kindUploads, ""},
+		"acme/blobs/blobs/uploads/A":       {"acme/blobs", kindUpload, "A"},
 		"blobs/uploads/manifests/1":        {"blobs/uploads", "manifests", "1"},
-		"blobs/uploads/blobs/uploads/A":    {"blobs/uploads", "uploads", "A"},
+		"blobs/uploads/blobs/uploads/A":    {"blobs/uploads", kindUpload, "A"},
 		"acme/manifests/referrers/x":       {"acme/manifests", "referrers", "x"},
 		"acme/manifests/manifests/x":       {"acme/manifests", "manifests", "x"},
-		"acme/referrers/tags/list":         {"acme/referrers", "tags", ""},
-		"tags/list/tags/list":              {"tags/list", "tags", ""},
+		"acme/referrers/tags/list":         {"acme/referrers", kindTags, ""},
+		"tags/list/tags/list":              {"tags/list", kindTags, ""},
 		"acme/blobs/uploads/manifests/1.0": {"acme/blobs/uploads", "manifests", "1.0"},
 	} {
 		if got, ok := parseTarget(path); !ok || got != want {
@@ -53,32 +53,35 @@ func FuzzParseTarget(f *testing.F) {
 		if !ok {
 			return
 		}
-		middle := map[string]string{"blobs": "/blobs/", "uploads": "/blobs/uploads/", "manifests": "/manifests/", "tags": "/tags/list", "referrers": "/referrers/"}[got.kind]
-		if back := got.repo + middle + got.ref; back != path && back != path+"/" || got.repo == "" || middle == "" || strings.Contains(got.ref, "/") {
+		back := got.repo + "/" + string(got.kind)
+		if got.ref != "" {
+			back += "/" + got.ref
+		}
+		if back != path && back != path+"/" || got.repo == "" || got.kind == "" || strings.Contains(got.ref, "/") {
 			t.Errorf("%q is %+v", path, got)
 		}
 	})
 }
 
-func TestRangeStart(t *testing.T) {
+func TestParseRange(t *testing.T) {
 	for s, want := range map[string]int64{"0-99": 0, "100-199": 100, "bytes 5-9": 5, "bytes 5-9/*": 5, "7-6": 7, "0-0": 0, "4611686018427387903-4611686018427387903": 1<<62 - 1} {
-		if got, ok := rangeStart(s); !ok || got != want {
+		if got, _, ok := parseRange(s); !ok || got != want {
 			t.Errorf("%q: %d %t", s, got, ok)
 		}
 	}
 	for _, bad := range []string{"", "-", "5", "5-", "-5", "9-5", "a-b", "0x1-2", "+1-2", "-1-2", "1 -2", "bytes=0-5", "99999999999999999999-99999999999999999999", "4611686018427387904-4611686018427387905", "1-2-3"} {
-		if got, ok := rangeStart(bad); ok {
+		if got, _, ok := parseRange(bad); ok {
 			t.Errorf("%q: %d", bad, got)
 		}
 	}
 }
 
-func FuzzRangeStart(f *testing.F) {
+func FuzzParseRange(f *testing.F) {
 	for _, seed := range []string{"0-99", "bytes 5-9/*", "-", "18446744073709551615-0", "1-", "bytes "} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if got, ok := rangeStart(s); ok && (got < 0 || !strings.Contains(s, "-")) {
+		if got, n, ok := parseRange(s); ok && (got < 0 || n < 0 || !strings.Contains(s, "-")) {
 			t.Errorf("%q: %d", s, got)
 		}
 	})
