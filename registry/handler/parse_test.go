@@ -1,8 +1,16 @@
 package handler
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/registry"
 )
 
 func TestParseTarget(t *testing.T) {
@@ -94,5 +102,68 @@ func TestMatches(t *testing.T) {
 		if matches(header, `"a"`) != want {
 			t.Errorf("%s: want %t", header, want)
 		}
+	}
+}
+
+// FuzzDocument: what is taken as a manifest can be kept and found again, whatever it is.
+func FuzzDocument(f *testing.F) {
+	d := `{"mediaType":"a/b","digest":"` + string(artifact.DigestOf(nil)) + `","size":0}`
+	for _, seed := range []string{
+		`{"manifests":[` + d + `]}`, `{"config":` + d + `,"layers":[` + d + `,` + d + `],"subject":` + d + `}`, `{"layers":[{"digest":"blake3:x"}]}`, `{"layers":null}`,
+		`{"subject":{"digest":"blake3:x","size":-1}}`, `{"annotations":{"":""}}`, `{"artifactType":"\u0000"}`, `{"Layers":[]}`, `{"schemaVersion":2.0}`, `[]`, ``,
+	} {
+		f.Add(seed, artifact.MediaManifest)
+		f.Add(seed, artifact.MediaIndex+";x=y")
+	}
+	f.Fuzz(func(t *testing.T, raw, sent string) {
+		doc, media, err := parseDocument([]byte(raw), sent)
+		if err != nil {
+			return
+		}
+		m := doc.manifest(media, []byte(raw))
+		if !registry.IsManifest(m.MediaType) || !isWord(m.ArtifactType) || len(m.Children) > maxChildren {
+			t.Errorf("%q: %+v", raw, m)
+		}
+		seen := map[artifact.Digest]bool{}
+		for _, c := range m.Children {
+			if _, err := anyDigest(string(c.Digest)); err != nil || seen[c.Digest] {
+				t.Errorf("%q: child %+v, %v", raw, c, err)
+			}
+			if _, err := artifact.ParseAnyDigest(string(c.Digest)); err != nil && !c.Optional {
+				t.Errorf("%q: child %+v must be there", raw, c)
+			}
+			seen[c.Digest] = true
+		}
+		if _, err := anyDigest(string(m.Subject)); err != nil && m.Subject != "" {
+			t.Errorf("%q: subject %q", raw, m.Subject)
+		}
+	})
+}
+
+// reads is a writer that says what it is given to send.
+type reads struct {
+	*httptest.ResponseRecorder
+	file bool
+}
+
+func (r *reads) ReadFrom(src io.Reader) (int64, error) {
+	l, ok := src.(*io.LimitedReader)
+	if ok {
+		_, r.file = l.R.(*os.File)
+	}
+	return io.Copy(r.ResponseRecorder, src)
+}
+
+// TestFilesAreSentAsFiles: the kernel can send what the connection gets as a file.
+func TestFilesAreSentAsFiles(t *testing.T) {
+	f, err := os.Open("parse_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w := &reads{ResponseRecorder: httptest.NewRecorder()}
+	http.ServeContent(blobWriter{w}, httptest.NewRequest("GET", "/", nil), "", time.Time{}, f)
+	if !w.file || w.Body.Len() == 0 {
+		t.Errorf("%d bytes, as a file: %t", w.Body.Len(), w.file)
 	}
 }

@@ -3,6 +3,7 @@ package registrytest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -156,9 +157,7 @@ func names(list []artifact.Descriptor) (out []string) {
 func (o *oci) refer(content string, more object) string {
 	o.Helper()
 	x := object{"subject": o.descriptor(artifact.MediaManifest, content)}
-	for k, v := range more {
-		x[k] = v
-	}
+	maps.Copy(x, more)
 	_, d := o.tagged(x)
 	return d
 }
