@@ -116,10 +116,10 @@ func TestErrorClasses(t *testing.T) {
 // forms.
 func TestErrorsSurviveTheWire(t *testing.T) {
 	for _, code := range registry.Codes() {
-		allow := func(*http.Request, string) (string, error) {
+		access := func(*http.Request, handler.Access) (string, error) {
 			return "", &registry.Error{Code: code, Detail: "because of " + string(code)}
 		}
-		s := httptest.NewServer(handler.New(memory.New(), handler.Options{Allow: allow}))
+		s := httptest.NewServer(handler.New(memory.New(), handler.Options{Access: access}))
 		defer s.Close()
 		c, err := client.New(s.URL, client.Options{Token: "x"})
 		if err != nil {

@@ -70,9 +70,9 @@ func TestEmptyBlob(t *testing.T) {
 // TestPrefix publishes to a registry below a path, behind a proxy that keeps the
 // locations as they are and behind one that changes them.
 func TestPrefix(t *testing.T) {
-	allow := func(*http.Request, string) (string, error) { return "tester", nil }
+	access := func(*http.Request, handler.Access) (string, error) { return "tester", nil }
 	for name, rewrite := range map[string]bool{"kept": false, "changed": true} {
-		h := http.StripPrefix("/plugins", handler.New(memory.New(), handler.Options{Allow: allow}))
+		h := http.StripPrefix("/plugins", handler.New(memory.New(), handler.Options{Access: access}))
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if rewrite {
 				w = prefixed{w}

@@ -36,7 +36,7 @@ func record(t *testing.T) *recorded {
 	t.Helper()
 	r := new(recorded)
 	b := memory.New()
-	h := handler.New(b, handler.Options{Allow: func(*http.Request, string) (string, error) { return "tester", nil }})
+	h := handler.New(b, handler.Options{Access: func(*http.Request, handler.Access) (string, error) { return "tester", nil }})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		r.mu.Lock()
 		r.list = append(r.list, q.Method+" "+q.URL.RequestURI())
@@ -173,7 +173,7 @@ func TestFaultsOfAnUpload(t *testing.T) {
 	} {
 		for n := 1; ; n++ {
 			b := memory.New()
-			h := handler.New(b, handler.Options{Allow: func(*http.Request, string) (string, error) { return "tester", nil }})
+			h := handler.New(b, handler.Options{Access: func(*http.Request, handler.Access) (string, error) { return "tester", nil }})
 			left := atomic.Int32{}
 			left.Store(int32(n))
 			c := against(t, func(w http.ResponseWriter, r *http.Request) {

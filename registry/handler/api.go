@@ -145,29 +145,20 @@ func (h *handler) search(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, map[string]any{"hits": hits})
 }
 
-func (h *handler) yank(w http.ResponseWriter, r *http.Request) {
-	id, err := pathID(r)
-	if err != nil {
-		h.fail(w, r, registry.AsError(err, ""))
-		return
-	}
-	actor, ok := h.allow(w, r, string(id))
-	if !ok {
-		return
-	}
+func (h *handler) yank(w http.ResponseWriter, r *http.Request, t target, actor string) {
 	v, err := version.Parse(r.PathValue("version"))
 	if err != nil {
 		h.fail(w, r, &registry.Error{Code: registry.CodeReleaseUnknown, Detail: err.Error()})
 		return
 	}
-	y := &registry.Yank{ID: id, Version: v, Undo: r.Method == http.MethodDelete}
+	y := &registry.Yank{ID: manifest.ID(t.repo), Version: v, Undo: r.Method == http.MethodDelete}
 	if !y.Undo {
 		if y.Reason, err = readReason(r.Body); err != nil {
 			h.fail(w, r, registry.AsError(err, ""))
 			return
 		}
 	}
-	rec, err := h.b.Commit(detached(r), registry.Commit{Repo: string(id), Yank: y, Actor: actor})
+	rec, err := h.b.Commit(detached(r), registry.Commit{Repo: t.repo, Yank: y, Actor: actor})
 	if err != nil {
 		h.fail(w, r, registry.AsError(err, registry.CodeReleaseUnknown))
 		return

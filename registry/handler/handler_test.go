@@ -27,7 +27,7 @@ import (
 	"github.com/plugstead/plugstead/registry/registrytest"
 )
 
-func everybody(*http.Request, string) (string, error) { return "tester", nil }
+func everybody(*http.Request, handler.Access) (string, error) { return "tester", nil }
 
 // send makes a request to h. Headers come in pairs.
 func send(h http.Handler, method, target string, body io.Reader, header ...string) *httptest.ResponseRecorder {
@@ -63,11 +63,11 @@ func TestNobodyWritesByDefault(t *testing.T) {
 }
 
 func TestMethods(t *testing.T) {
-	h := handler.New(memory.New(), handler.Options{Allow: everybody})
+	h := handler.New(memory.New(), handler.Options{Access: everybody})
 	zero := "sha256:" + strings.Repeat("0", 64)
 	for _, target := range []string{
 		"DELETE /v2/acme/x/manifests/1.0.0", "DELETE /v2/acme/x/blobs/" + zero, "PUT /v2/acme/x/blobs/" + zero, "POST /v2/acme/x/manifests/1.0.0",
-		"POST /v2/acme/x/tags/list", "PUT /v2/acme/x/referrers/" + zero, "HEAD /v2/acme/x/blobs/uploads/a", "BREW /v2/acme/x/tags/list",
+		"POST /v2/acme/x/tags/list", "PUT /v2/acme/x/referrers/" + zero, "POST /v2/acme/x/blobs/uploads/a", "PATCH /v2/acme/x/blobs/uploads/", "BREW /v2/acme/x/tags/list",
 		"POST /index/v1/acme/x", "POST /api/v1/search", "GET /api/v1/plugins/acme/x/versions/1.0.0/yank",
 	} {
 		method, path, _ := strings.Cut(target, " ")
@@ -76,7 +76,7 @@ func TestMethods(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	h := handler.New(memory.New(), handler.Options{Allow: everybody})
+	h := handler.New(memory.New(), handler.Options{Access: everybody})
 	for _, repo := range []string{"Acme/x", "acme//x", "acme/x-", "acme/.x", "acme/x%00", "acme/x%0a", "acme/é", strings.Repeat("a", 256), "acme/x%20y", "acme/..%2fx"} {
 		if w := send(h, "GET", "/v2/"+repo+"/tags/list", nil); w.Code < 300 || w.Code >= 500 {
 			t.Errorf("%s: %d %s", repo, w.Code, w.Body)
@@ -106,7 +106,7 @@ func TestNamesOfRoutes(t *testing.T) {
 
 func TestUploadLimits(t *testing.T) {
 	b := memory.New()
-	h := handler.New(b, handler.Options{Allow: everybody, MaxBlob: 10})
+	h := handler.New(b, handler.Options{Access: everybody, MaxBlob: 10})
 	digest := func(s string) string { return string(artifact.DigestOf([]byte(s))) }
 	const at = "/v2/acme/x/blobs/uploads/"
 	want(t, "at the limit", send(h, "POST", at+"?digest="+digest("0123456789"), strings.NewReader("0123456789")), 201, "")
@@ -150,7 +150,7 @@ func (c counting) NewUpload(ctx context.Context, repo string, a artifact.Algorit
 // learns: nobody could go on with what is left of them.
 func TestFailedUploadsAreGone(t *testing.T) {
 	b := counting{memory.New(), map[string]string{}}
-	h := handler.New(b, handler.Options{Allow: everybody, MaxBlob: 10})
+	h := handler.New(b, handler.Options{Access: everybody, MaxBlob: 10})
 	d := string(artifact.DigestOf([]byte("hello")))
 	const at = "/v2/acme/x/blobs/uploads/?digest="
 	want(t, "other bytes", send(h, "POST", at+d, strings.NewReader("hullo")), 400, "DIGEST_INVALID")
@@ -170,7 +170,7 @@ func TestFailedUploadsAreGone(t *testing.T) {
 
 func TestManifestsThatLie(t *testing.T) {
 	b := memory.New()
-	h := handler.New(b, handler.Options{Allow: everybody})
+	h := handler.New(b, handler.Options{Access: everybody})
 	p := plugintest.Pack(t, "acme/hello", "1.0.0")
 	s := registrytest.Serve(t, b)
 	plugintest.Push(t, s.Client().Target("acme/hello"), p)
@@ -253,7 +253,7 @@ func TestConditionalManifest(t *testing.T) {
 func TestYankReasons(t *testing.T) {
 	b := memory.New()
 	plugintest.Push(t, registrytest.Serve(t, b).Client().Target("acme/hello"), plugintest.Pack(t, "acme/hello", "1.0.0"))
-	h := handler.New(b, handler.Options{Allow: everybody})
+	h := handler.New(b, handler.Options{Access: everybody})
 	const at = "/api/v1/plugins/acme/hello/versions/"
 	for name, c := range map[string]struct {
 		path, body string
@@ -284,7 +284,7 @@ func TestYankReasons(t *testing.T) {
 func TestClockOfPublications(t *testing.T) {
 	b := memory.New()
 	now := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
-	s := httptest.NewServer(handler.New(b, handler.Options{Allow: everybody, Now: func() time.Time { return now }}))
+	s := httptest.NewServer(handler.New(b, handler.Options{Access: everybody, Now: func() time.Time { return now }}))
 	defer s.Close()
 	p := plugintest.Pack(t, "acme/hello", "1.0.0")
 	c, err := client.New(s.URL, client.Options{Token: "x"})
@@ -305,6 +305,15 @@ type broken struct {
 	registry.Backend
 	err error
 }
+
+func (b broken) Namespace(_ context.Context, name string) (registry.Namespace, error) {
+	if name == "oci" {
+		return registry.Namespace{Name: name, Kind: registry.KindOCI}, nil
+	}
+	return registry.Namespace{}, registry.ErrNotFound
+}
+
+func (b broken) StatBlob(context.Context, string, artifact.Digest) (int64, error) { return 0, b.err }
 
 func (b broken) Revision(context.Context) (string, error) { return "0", b.err }
 func (b broken) Document(context.Context, manifest.ID) ([]byte, artifact.Digest, error) {
@@ -353,7 +362,7 @@ func TestBrokenBackend(t *testing.T) {
 	empty := string(artifact.DigestOf([]byte("{}")))
 	requests := []string{
 		"GET /index/v1/acme/x", "GET " + registry.RouteRevision, "GET /index/v1/at/" + zero, "GET /api/v1/search", "PUT /api/v1/plugins/acme/x/versions/1.0.0/yank",
-		"GET /v2/acme/x/blobs/sha256:" + zero, "POST /v2/acme/x/blobs/uploads/", "PATCH /v2/acme/x/blobs/uploads/a",
+		"GET /v2/acme/x/blobs/sha256:" + zero, "HEAD /v2/acme/x/blobs/sha256:" + zero, "DELETE /v2/oci/x/blobs/sha256:" + zero, "POST /v2/acme/x/blobs/uploads/", "PATCH /v2/acme/x/blobs/uploads/a",
 		"PUT /v2/acme/x/blobs/uploads/a?digest=sha256:" + zero, "GET /v2/acme/x/manifests/1.0.0", "GET /v2/acme/x/tags/list",
 		"GET /v2/acme/x/referrers/sha256:" + zero, "PUT /v2/acme/x/manifests/" + empty,
 	}
@@ -362,7 +371,7 @@ func TestBrokenBackend(t *testing.T) {
 		code int
 	}{{errors.New("disk /var/secret is full"), 500}, {registry.ErrBusy, 429}} {
 		var log bytes.Buffer
-		h := handler.New(broken{err: c.err}, handler.Options{Allow: everybody, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		h := handler.New(broken{err: c.err}, handler.Options{Access: everybody, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		for _, request := range requests {
 			method, path, _ := strings.Cut(request, " ")
 			log.Reset()

@@ -8,6 +8,8 @@ import (
 	"github.com/plugstead/plugstead/registry/registrytest"
 )
 
-func TestBackend(t *testing.T) {
-	registrytest.Run(t, func(*testing.T) registry.Backend { return memory.New() })
-}
+func open(*testing.T) registry.Backend { return memory.New() }
+
+func TestBackend(t *testing.T) { registrytest.Run(t, open) }
+
+func TestConformance(t *testing.T) { registrytest.Conformance(t, open) }

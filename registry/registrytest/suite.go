@@ -42,6 +42,8 @@ func Run(t *testing.T, open func(*testing.T) registry.Backend) {
 		"offers":               offers,
 		"offers of published":  offersOfPublished,
 		"many offers":          manyOffers,
+		"kind plugin":          pluginKind,
+		"kind oci":             ociKind,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, Serve(t, open(t))) })
 	}

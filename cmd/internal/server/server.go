@@ -138,7 +138,7 @@ func OpenStore(ctx context.Context, o Options) (*sqlstore.Store, error) {
 
 func (s *Server) routes() http.Handler {
 	m := newMetrics()
-	api := handler.New(s.store, handler.Options{Allow: allow(s.store), MaxBlob: s.o.MaxBlob, Redirect: s.o.Redirect, Log: s.o.Log})
+	api := handler.New(s.store, handler.Options{Access: access(s.store), MaxBlob: s.o.MaxBlob, Redirect: s.o.Redirect, Log: s.o.Log})
 	mux := http.NewServeMux()
 	for _, prefix := range []string{registry.RouteDiscovery, registry.RouteOCI, "/index/", "/api/"} {
 		mux.Handle(prefix, m.count(prefix, api))

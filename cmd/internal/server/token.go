@@ -56,10 +56,13 @@ func firstToken(ctx context.Context, s *sqlstore.Store) (string, error) {
 	return token, nil
 }
 
-// allow checks the token of a request, sent as a bearer token or as the password of
-// basic authentication, which is how container tools send it.
-func allow(s *sqlstore.Store) func(*http.Request, string) (string, error) {
-	return func(r *http.Request, _ string) (string, error) {
+// access lets everybody read. For anything else it checks the token of a request, sent as a
+// bearer token or as the password of basic authentication, which is how container tools send it.
+func access(s *sqlstore.Store) func(*http.Request, handler.Access) (string, error) {
+	return func(r *http.Request, a handler.Access) (string, error) {
+		if a.Action == handler.ActionPull || a == (handler.Access{}) && r.Header.Get("Authorization") == "" {
+			return "", nil
+		}
 		token := sentToken(r)
 		if token == "" {
 			return "", handler.ErrNoToken

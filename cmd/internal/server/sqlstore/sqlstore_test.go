@@ -62,6 +62,15 @@ func TestBackend(t *testing.T) {
 	})
 }
 
+func TestConformance(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		registrytest.Conformance(t, func(t *testing.T) registry.Backend { return open(t, t.TempDir()) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		registrytest.Conformance(t, func(t *testing.T) registry.Backend { return openPostgres(t) })
+	})
+}
+
 func TestReopenKeepsEverything(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
