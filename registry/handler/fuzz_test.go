@@ -133,7 +133,8 @@ func seeds(p *artifact.Packed, raw string) [][4]string {
 		{"GET", "/index/v1/at/" + strings.Repeat("0", 64)},
 		{"GET", "/api/v1/search?q=hello&limit=5&point=a/b"},
 		{"PUT", "/api/v1/plugins/acme/none/versions/1.0.0/yank", `{"reason":"x"}`},
-		{"GET", "/v2/..%2f..%2f/blobs/%00"}, {"GTET", "/v2%2f./..%2f..%2f/blobs/%00"},
+		{"GET", "/v2/..%2f..%2f/blobs/%00"},
+		{"GTET", "/v2%2f./..%2f..%2f/blobs/%00"},
 	}
 	return list
 }
