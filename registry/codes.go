@@ -34,6 +34,7 @@ const (
 	CodeReleaseUnknown  Code = "RELEASE_UNKNOWN"
 	CodeQueryInvalid    Code = "QUERY_INVALID"
 	CodeTooMany         Code = "TOOMANYREQUESTS"
+	CodeBehind          Code = "BEHIND" // a change is not here yet
 	CodeInternal        Code = "INTERNAL"
 )
 
@@ -46,7 +47,7 @@ var status = map[Code]int{
 	CodeSizeInvalid: http.StatusRequestEntityTooLarge, CodeUnauthorized: http.StatusUnauthorized, CodeDenied: http.StatusForbidden,
 	CodeUnsupported: http.StatusMethodNotAllowed, CodeVersionBound: http.StatusConflict, CodePluginInvalid: http.StatusUnprocessableEntity,
 	CodePluginUnknown: http.StatusNotFound, CodeReleaseUnknown: http.StatusNotFound, CodeQueryInvalid: http.StatusBadRequest,
-	CodeTooMany: http.StatusTooManyRequests, CodeInternal: http.StatusInternalServerError,
+	CodeTooMany: http.StatusTooManyRequests, CodeBehind: http.StatusServiceUnavailable, CodeInternal: http.StatusInternalServerError,
 }
 
 // Status returns the HTTP status that goes with c.

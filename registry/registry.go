@@ -30,6 +30,7 @@ const (
 	RouteIndex     = "/index/v1/{ns}/{name}"
 	RouteIndexAt   = "/index/v1/at/{digest}"
 	RouteRevision  = "/index/v1/revision"
+	RouteNames     = "/index/v1/names"
 	RouteSearch    = "/api/v1/search"
 	RouteYank      = "/api/v1/plugins/{ns}/{name}/versions/{version}/yank"
 )
@@ -95,6 +96,11 @@ type Documents interface {
 	// Revision names the state of all documents together: as long as it is the same,
 	// every name has the same document or none. It is of the form [CheckRevision] takes.
 	Revision(ctx context.Context) (string, error)
+	// Position returns that of the newest change that can be read, see [Receipt].
+	Position(ctx context.Context) (int64, error)
+	// Names lists at most limit plugins that have a release, sorted by their bytes, behind
+	// the name after, which need not be there.
+	Names(ctx context.Context, after manifest.ID, limit int) ([]manifest.ID, error)
 	// Search yields plugins, the best match first.
 	Search(ctx context.Context, q index.Query) iter.Seq2[index.Hit, error]
 }

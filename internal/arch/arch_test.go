@@ -36,6 +36,8 @@ var foreign = map[string][]string{
 	"config/schema":                  {"github.com/santhosh-tekuri/jsonschema/", "golang.org/x/text/"},
 	"artifact":                       {"golang.org/x/text/unicode/norm"},
 	"fetch":                          {"golang.org/x/sync/"},
+	"registry/registrytest":          {"github.com/klauspost/compress/zstd"},
+	"registry/handler":               {"github.com/klauspost/compress/zstd", "golang.org/x/sync/"},
 	"load/wasm":                      {"github.com/tetratelabs/wazero"},
 	"load/process":                   {"golang.org/x/sys/"},
 	"load/internal/confine":          {"golang.org/x/sys/"},

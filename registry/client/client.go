@@ -54,6 +54,7 @@ type Client struct {
 
 var (
 	_ fetch.Remote   = (*Client)(nil)
+	_ index.Lister   = (*Client)(nil)
 	_ index.Searcher = (*Client)(nil)
 )
 

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -85,6 +86,34 @@ func (c *Client) File(ctx context.Context, path string, limit int64) ([]byte, er
 		err = fmt.Errorf("%w: GET %s: more than %d bytes", ErrProtocol, path, limit)
 	}
 	return b, err
+}
+
+// maxNames is how many bytes the list of names may have, decoded: some millions of names.
+const maxNames = 64 << 20
+
+// Names lists the plugins that have a release, sorted. It implements index.Lister. If the
+// server has no such list, the error wraps registry.ErrNotFound; one that is not of the form of
+// docs/spec/index.md is [ErrProtocol].
+func (c *Client) Names(ctx context.Context) ([]manifest.ID, error) {
+	b, err := c.File(ctx, registry.RouteNames, maxNames)
+	if err != nil {
+		return nil, fmt.Errorf("names: %w", err)
+	}
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		return nil, fmt.Errorf("names: %w: the last line is cut off", ErrProtocol)
+	}
+	out := make([]manifest.ID, 0, bytes.Count(b, []byte("\n")))
+	for line := range bytes.Lines(b) {
+		id, err := manifest.ParseID(string(line[:len(line)-1]))
+		if err != nil {
+			return nil, fmt.Errorf("names: %w: line %d: %w", ErrProtocol, len(out)+1, err)
+		}
+		if len(out) > 0 && id <= out[len(out)-1] {
+			return nil, fmt.Errorf("names: %w: line %d is not in order", ErrProtocol, len(out)+1)
+		}
+		out = append(out, id)
+	}
+	return out, nil
 }
 
 // isTag reports whether t looks like an ETag, of RFC 9110 section 8.8.3.

@@ -9,7 +9,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/plugstead/plugstead/artifact"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/registry"
@@ -17,11 +16,8 @@ import (
 )
 
 const (
-	cacheDocument  = "max-age=60, stale-while-revalidate=600, stale-if-error=86400"
-	cacheImmutable = "max-age=31536000, immutable"
-	typeDocument   = "application/jsonl"
-	maxQuery       = 200 // bytes of search text
-	maxReason      = 200 // characters
+	maxQuery  = 200 // bytes of search text
+	maxReason = 200 // characters
 )
 
 func pathID(r *http.Request) (manifest.ID, error) {
@@ -30,78 +26,6 @@ func pathID(r *http.Request) (manifest.ID, error) {
 		return "", &registry.Error{Code: registry.CodeNameInvalid, Detail: err.Error(), Err: err}
 	}
 	return id, nil
-}
-
-func (h *handler) document(w http.ResponseWriter, r *http.Request) {
-	id, err := pathID(r)
-	if err != nil {
-		h.fail(w, r, registry.AsError(err, ""))
-		return
-	}
-	// The revision is read first: of two that are possible, the older one is safe.
-	revision, err := h.b.Revision(r.Context())
-	if err != nil {
-		h.fail(w, r, registry.AsError(err, registry.CodeInternal))
-		return
-	}
-	w.Header().Set(registry.HeaderRevision, revision)
-	b, d, err := h.b.Document(r.Context(), id)
-	if err != nil {
-		h.fail(w, r, registry.AsError(err, registry.CodePluginUnknown))
-		return
-	}
-	w.Header().Set("Cache-Control", cacheDocument)
-	serveDocument(w, r, b, d)
-}
-
-// revision answers with the state of the whole index, which no cache may keep.
-func (h *handler) revision(w http.ResponseWriter, r *http.Request) {
-	revision, err := h.b.Revision(r.Context())
-	if err != nil {
-		h.fail(w, r, registry.AsError(err, registry.CodeInternal))
-		return
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	writeJSON(w, map[string]string{"revision": revision})
-}
-
-func (h *handler) documentAt(w http.ResponseWriter, r *http.Request) {
-	d, err := artifact.ParseDigest("sha256:" + r.PathValue("digest"))
-	if err != nil { // no digest: a plugin of the namespace "at"
-		r.SetPathValue("ns", "at")
-		r.SetPathValue("name", r.PathValue("digest"))
-		h.document(w, r)
-		return
-	}
-	b, err := h.b.DocumentAt(r.Context(), d)
-	if err != nil {
-		h.fail(w, r, registry.AsError(err, registry.CodePluginUnknown))
-		return
-	}
-	w.Header().Set("Cache-Control", cacheImmutable)
-	serveDocument(w, r, b, d)
-}
-
-func serveDocument(w http.ResponseWriter, r *http.Request, b []byte, d artifact.Digest) {
-	tag := `"` + d.Hex() + `"`
-	w.Header().Set("ETag", tag)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if matches(r.Header.Get("If-None-Match"), tag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	w.Header().Set("Content-Type", typeDocument)
-	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-	w.Write(b)
-}
-
-func matches(header, tag string) bool {
-	for t := range strings.SplitSeq(header, ",") {
-		if t = strings.TrimPrefix(strings.TrimSpace(t), "W/"); t == tag || t == "*" {
-			return true
-		}
-	}
-	return false
 }
 
 // parseQuery reads the parameters of a search.

@@ -66,8 +66,9 @@ func New(b registry.Backend, o Options) http.Handler {
 }
 
 type handler struct {
-	b registry.Backend
-	o Options
+	b       registry.Backend
+	o       Options
+	encoded encoded
 }
 
 // fail answers with an error: the OCI form under /v2, problem+json elsewhere.
@@ -77,7 +78,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, e *registry.Error
 			h.o.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", e.Err)
 		}
 	}
-	if e.Code == registry.CodeTooMany {
+	if e.Code == registry.CodeTooMany || e.Code == registry.CodeBehind {
 		w.Header().Set("Retry-After", "10")
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -108,7 +109,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 
 func (h *handler) discovery(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "max-age=300")
-	writeJSON(w, map[string]any{"protocol": 1, "index": "/index/v1/", "oci": "/v2/", "api": "/api/v1/", "log": nil})
+	writeJSON(w, map[string]any{"protocol": 1, "index": "/index/v1/", "names": registry.RouteNames, "oci": "/v2/", "api": "/api/v1/", "log": nil})
 }
 
 // detached keeps a change going when the client leaves after it was decided.

@@ -36,6 +36,7 @@ var routes = []Route{
 	{"GET", registry.RouteIndex, "", "", open((*handler).document)},
 	{"GET", registry.RouteIndexAt, "", "", open((*handler).documentAt)},
 	{"GET", registry.RouteRevision, "", "", open((*handler).revision)},
+	{"GET", registry.RouteNames, "", "", open((*handler).names)},
 	{"GET", registry.RouteSearch, "", "", open((*handler).search)},
 	{"PUT", registry.RouteYank, ActionPush, "", (*handler).yank},
 	{"DELETE", registry.RouteYank, ActionPush, "", (*handler).yank},

@@ -98,6 +98,27 @@ func (r *Registry) Revision(context.Context) (string, error) {
 	return r.rev, nil
 }
 
+// Position implements registry.Documents.
+func (r *Registry) Position(context.Context) (int64, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.n, nil
+}
+
+// Names implements registry.Documents.
+func (r *Registry) Names(_ context.Context, after manifest.ID, limit int) ([]manifest.ID, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var out []manifest.ID
+	for id, p := range r.plugins {
+		if id > after && len(p.Releases) > 0 {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out[:min(len(out), limit)], nil
+}
+
 // Search implements registry.Documents by looking at every plugin. An exact id
 // comes first, then names by alphabet.
 func (r *Registry) Search(_ context.Context, q index.Query) iter.Seq2[index.Hit, error] {

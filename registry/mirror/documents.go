@@ -10,6 +10,7 @@ import (
 	"github.com/plugstead/plugstead/fetch"
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
+	"github.com/plugstead/plugstead/registry"
 )
 
 // partial is a source that may lack some of what its documents name.
@@ -90,7 +91,10 @@ func (d *documents) document(ctx context.Context, id manifest.ID) ([]byte, error
 // names lists all plugins of the source, or fails with [ErrCannotList].
 func (d *documents) names(ctx context.Context) ([]manifest.ID, error) {
 	if l, ok := d.from.(index.Lister); ok {
-		return l.Names(ctx)
+		names, err := l.Names(ctx)
+		if !errors.Is(err, registry.ErrNotFound) { // a server from before there were lists
+			return names, err
+		}
 	}
 	if d.there != nil { // a file server cannot list folders
 		return d.there.Names(), nil

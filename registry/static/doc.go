@@ -25,6 +25,7 @@ var (
 const (
 	markerPath    = ".well-known/plugstead.json"
 	revisionPath  = "index/v1/revision"
+	namesPath     = "index/v1/names"
 	availablePath = "available.json"
 	documentsPath = "index/v1"
 	lockPath      = ".lock"

@@ -202,8 +202,8 @@ func (w *Writer) Check(ctx context.Context, id manifest.ID, document []byte) err
 // replaces reports whether a document should be written: it is not if the tree has one with
 // more releases, or the same one.
 func (w *Writer) replaces(ctx context.Context, id manifest.ID, document []byte) (bool, error) {
-	if id.Namespace() == "revision" {
-		return false, fmt.Errorf("namespace of %s: %w: the revision of the index has it", id, ErrName)
+	if path := documentsPath + "/" + id.Namespace(); path == revisionPath || path == namesPath {
+		return false, fmt.Errorf("namespace of %s: %w: a file of the index has it", id, ErrName)
 	}
 	now, err := index.Parse(id, document)
 	if err != nil {
@@ -266,7 +266,7 @@ func (w *Writer) Commit(ctx context.Context, documents map[manifest.ID][]byte, a
 	for _, f := range []struct {
 		path string
 		b    []byte
-	}{{availablePath, list}, {markerPath, []byte(marker)}, {revisionPath, revision}} {
+	}{{availablePath, list}, {markerPath, []byte(marker)}, {namesPath, namesOf(w.old)}, {revisionPath, revision}} {
 		if old, err := w.tree.read(f.path, index.MaxAvailable); err == nil && bytes.Equal(old, f.b) {
 			continue
 		}
@@ -276,6 +276,16 @@ func (w *Writer) Commit(ctx context.Context, documents map[manifest.ID][]byte, a
 		}
 	}
 	return changed, nil
+}
+
+// namesOf is the file that lists what is in the tree.
+func namesOf(a *index.Available) []byte {
+	var out bytes.Buffer
+	for _, id := range a.Names() {
+		out.WriteString(string(id))
+		out.WriteByte('\n')
+	}
+	return out.Bytes()
 }
 
 func (w *Writer) write(name string, b []byte) error {

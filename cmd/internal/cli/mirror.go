@@ -92,7 +92,7 @@ func copyPlugins(ctx context.Context, from fetch.Source, sel mirror.Selection, t
 const longSelection = `
 
 Named plugins are copied with all versions in range and everything these may need. Without
-names everything is copied that the source can list; a registry lists at most 199. A second
+names everything is copied that the source can list. A second
 run adds what is new.`
 
 func exportStaticCommand() *cobra.Command {

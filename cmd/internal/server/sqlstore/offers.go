@@ -14,7 +14,7 @@ import (
 )
 
 // ids reads a list of names.
-func ids(ctx context.Context, tx querier, query string, args ...any) ([]manifest.ID, error) {
+func ids(ctx context.Context, tx rows, query string, args ...any) ([]manifest.ID, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

@@ -124,6 +124,19 @@ func (s *Store) Revision(ctx context.Context) (string, error) {
 	return s.Setting(ctx, settingRevision)
 }
 
+// Position implements registry.Documents.
+func (s *Store) Position(ctx context.Context) (n int64, err error) {
+	err = s.read.QueryRowContext(ctx, `select coalesce(max(position), 0) from event`).Scan(&n)
+	return n, err
+}
+
+// Names implements registry.Documents. What has no newest release is a name that others
+// offer, or a plugin whose releases are all withdrawn.
+func (s *Store) Names(ctx context.Context, after manifest.ID, limit int) ([]manifest.ID, error) {
+	return ids(ctx, s.read, `select p.id from plugin p where p.id > $1
+		and (p.latest <> '' or exists (select 1 from tag t where t.repo = p.id)) order by p.id limit $2`, after, limit)
+}
+
 // DocumentAt implements registry.Documents.
 func (s *Store) DocumentAt(ctx context.Context, d artifact.Digest) (b []byte, err error) {
 	err = s.read.QueryRowContext(ctx, `select document from plugin where digest = $1`, d).Scan(&b)
