@@ -88,4 +88,3 @@ func matches(header, tag string) bool {
 	}
 	return false
 }
-

@@ -23,8 +23,8 @@ const (
 )
 
 const (
-	minEncoded = 512      // bytes; what is smaller does not get smaller enough
-	maxWindow  = 8 << 20  // bytes of memory that a reader of zstd needs
+	minEncoded = 512     // bytes; what is smaller does not get smaller enough
+	maxWindow  = 8 << 20 // bytes of memory that a reader of zstd needs
 )
 
 // negotiate chooses the coding of an answer from an Accept-Encoding header, by RFC 9110
