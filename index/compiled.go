@@ -24,7 +24,7 @@ import (
 
 // CompiledFormat numbers the compiled form. It changes with the form, and whenever [Parse]
 // refuses more than before: what is compiled is not checked again.
-const CompiledFormat = 2
+const CompiledFormat = 3
 
 // ErrCompiled says that bytes are no compiled form of a document.
 var ErrCompiled = errors.New("bad compiled index document")
@@ -146,6 +146,8 @@ func (c *compiler) header(h *Header) {
 	c.text(h.License)
 	compileList(c, h.Keywords, func(s *string) { c.text(*s) })
 	compileList(c, h.Providers, func(i *manifest.ID) { c.id(*i) })
+	c.deprecation(h.Deprecated)
+	compileList(c, h.Channels, func(x *Channel) { c.text(x.Name); c.version(x.Version) })
 }
 
 func (c *compiler) release(r *Release) {
@@ -171,6 +173,17 @@ func (c *compiler) release(r *Release) {
 	})
 	c.yank(r.State.Yanked)
 	c.yank(r.State.Blocked)
+	c.yank(r.State.Removed)
+}
+
+func (c *compiler) deprecation(d *Deprecation) {
+	if d == nil {
+		c.uint(0)
+		return
+	}
+	c.uint(1)
+	c.text(d.Message)
+	c.id(d.Replacement)
 }
 
 func (c *compiler) version(v version.Version) {

@@ -54,13 +54,13 @@ const digest = `"sha256:0123456789abcdef0123456789abcdef0123456789abcdef01234567
 
 // everything is a document with every kind of value, and some that are there but empty.
 var everything = strings.Join([]string{
-	`{"v":1,"id":"acme/hello","summary":"S \"quoted\" \u00e9","license":"MIT","keywords":["a","","a"],"providers":["acme/x","other/y"]}`,
+	`{"v":1,"id":"acme/hello","summary":"S \"quoted\" \u00e9","license":"MIT","keywords":["a","","a"],"providers":["acme/x","other/y"],"deprecated":{"message":"use \\u00fc","replacement":"acme/y"},"channels":[{"name":"beta","version":"2.0.0-rc.1"},{"name":"lts","version":"1.0.0"}]}`,
 	`{"r":{"id":"acme/hello","version":"999999999.0.1-rc.1+b.2","provides":[{"id":"acme.dev/greeter","major":1,"minor":9999},{"id":"x","major":0,"minor":0}],"host":{"acme":">=2 <3 || 5.0.0-rc.1","b":"*","c":null},` +
 		`"requires":[{"id":"acme/base","range":"^1","optional":true},{"id":"acme/two","range":" ^1 ","init":true},{"id":"acme/none"},{"id":"acme/null","range":null},{"id":"acme/any","range":"*"}],` +
 		`"any_of":[[{"id":"a/b","range":"*"},{"id":"a/c","range":"1.x || ^3"}],[{"id":"a/d"},{"id":"a/b"}]],"conflicts":[{"id":"z/z","range":">=1.0.0-a <1.0.0-b"}],` +
 		`"offers":[{"id":"a/d","version":"1.2.3"}],"capabilities":["net:x:1","später"],"state":-7,"digest":` + digest + `,"size":9007199254740993,"time":"2026-01-02T03:04:05.600000007Z",` +
 		`"packages":[{"runtime":"wasm","platform":{"os":"wasip1","architecture":"wasm"},"manifest":{"digest":` + digest + `,"size":5},"payload":{"digest":` + digest + `,"size":6}},` +
-		`{"runtime":"later","platform":{"os":"linux","architecture":"amd64"},"manifest":{"digest":` + digest + `},"payload":{"digest":` + digest + `}}]},"s":{"yanked":{"reason":"eats \"files\""},"blocked":{}}}`,
+		`{"runtime":"later","platform":{"os":"linux","architecture":"amd64"},"manifest":{"digest":` + digest + `},"payload":{"digest":` + digest + `}}]},"s":{"yanked":{"reason":"eats \"files\""},"blocked":{},"removed":{"reason":"gone"}}}`,
 	`{"r":{"id":"acme/hello","version":"1.0.0","provides":[],"host":{},"requires":[],"any_of":[],"conflicts":[],"offers":[],"capabilities":[],"digest":` + digest + `,"size":0,"time":"1969-12-31T23:59:59Z","packages":[]},"s":{}}`,
 	`{"s":{"yanked":{}}, "r" : { "future": "<&>", "id":"acme/hello","version":"1.0.1","host":{"acme":">=2 <3 || 5.0.0-rc.1","b":"*","c":null},"time":"2026-01-02T03:04:05+07:00","digest":` + digest + `,"size":1,"packages":null} }`,
 	`{"r":{"id":"acme/hello","version":"1.0.2","time":"0001-01-01T00:00:00Z","digest":` + digest + `,"size":1},"s":null}`,
@@ -82,7 +82,7 @@ func TestCompiledFields(t *testing.T) {
 	for _, c := range []struct {
 		of   any
 		want int
-	}{{Plugin{}, 3}, {Header{}, 6}, {Release{}, 3}, {State{}, 2}, {Yank{}, 1}, {Record{}, 5}, {artifact.Facts{}, 10}, {manifest.Need{}, 4}, {manifest.PointRef{}, 3}, {manifest.Offer{}, 2}, {Package{}, 4}, {manifest.Platform{}, 2}, {Ref{}, 2}} {
+	}{{Plugin{}, 3}, {Header{}, 8}, {Deprecation{}, 2}, {Channel{}, 2}, {Release{}, 3}, {State{}, 3}, {Yank{}, 1}, {Record{}, 5}, {artifact.Facts{}, 10}, {manifest.Need{}, 4}, {manifest.PointRef{}, 3}, {manifest.Offer{}, 2}, {Package{}, 4}, {manifest.Platform{}, 2}, {Ref{}, 2}} {
 		if n := reflect.TypeOf(c.of).NumField(); n != c.want {
 			t.Errorf("%T has %d fields, %d are compiled", c.of, n, c.want)
 		}

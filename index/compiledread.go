@@ -219,6 +219,10 @@ func (r *compiledReader) header(h *Header) {
 	h.License = r.text()
 	h.Keywords = readList(r, readText[string])
 	h.Providers = readList(r, readText[manifest.ID])
+	if r.limited(1) == 1 {
+		h.Deprecated = &Deprecation{Message: r.text(), Replacement: manifest.ID(r.text())}
+	}
+	h.Channels = readList(r, func(r *compiledReader, c *Channel) { c.Name, c.Version = r.text(), r.version() })
 }
 
 func (r *compiledReader) release(p *Release) {
@@ -235,7 +239,7 @@ func (r *compiledReader) release(p *Release) {
 	r.digest(&p.Digest, &p.Size)
 	p.Time = r.time()
 	p.Packages = cutList(r, &r.packages, (*compiledReader).pack)
-	p.State.Yanked, p.State.Blocked = r.yank(), r.yank()
+	p.State.Yanked, p.State.Blocked, p.State.Removed = r.yank(), r.yank(), r.yank()
 }
 
 func (r *compiledReader) version() version.Version {

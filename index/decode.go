@@ -11,9 +11,11 @@ import (
 
 // The keys of each object, in the order in which they are written.
 var (
-	headerKeys   = []string{"v", "id", "summary", "license", "keywords", "providers"}
+	headerKeys   = []string{"v", "id", "summary", "license", "keywords", "providers", "deprecated", "channels"}
 	lineKeys     = []string{"r", "s"}
-	stateKeys    = []string{"yanked", "blocked"}
+	stateKeys    = []string{"yanked", "blocked", "removed"}
+	adviceKeys   = []string{"message", "replacement"}
+	channelKeys  = []string{"name", "version"}
 	yankKeys     = []string{"reason"}
 	recordKeys   = []string{"id", "version", "provides", "host", "requires", "any_of", "conflicts", "offers", "capabilities", "state", "digest", "size", "time", "packages"}
 	pointKeys    = []string{"id", "major", "minor"}
@@ -41,6 +43,7 @@ type decoder struct {
 	scratch struct {
 		strings      []string
 		ids          []manifest.ID
+		channels     []Channel
 		points       []manifest.PointRef
 		needs        []manifest.Need
 		choices      [][]manifest.Need
@@ -82,6 +85,10 @@ func (d *decoder) header(l []byte) (h Header, err error) {
 			h.Keywords = list(d, &d.scratch.strings, readString[string])
 		case "providers":
 			h.Providers = list(d, &d.scratch.ids, readString[manifest.ID])
+		case "deprecated":
+			h.Deprecated = d.deprecation()
+		case "channels":
+			h.Channels = list(d, &d.scratch.channels, (*decoder).channel)
 		default:
 			d.skip()
 		}
@@ -122,6 +129,42 @@ func (d *decoder) state(s *State) {
 			s.Yanked = d.yank()
 		case "blocked":
 			s.Blocked = d.yank()
+		case "removed":
+			s.Removed = d.yank()
+		default:
+			d.skip()
+		}
+	}
+}
+
+func (d *decoder) deprecation() *Deprecation {
+	if !d.open('{', "an object") {
+		return nil
+	}
+	x := new(Deprecation)
+	for o := (object{names: adviceKeys}); d.next(&o); {
+		switch o.key {
+		case "message":
+			x.Message = d.string()
+		case "replacement":
+			x.Replacement = manifest.ID(d.string())
+		default:
+			d.skip()
+		}
+	}
+	return x
+}
+
+func (d *decoder) channel(c *Channel) {
+	if !d.open('{', "an object") {
+		return
+	}
+	for o := (object{names: channelKeys}); d.next(&o); {
+		switch o.key {
+		case "name":
+			c.Name = d.string()
+		case "version":
+			c.Version = d.version()
 		default:
 			d.skip()
 		}

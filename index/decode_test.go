@@ -65,12 +65,12 @@ func same[T any](t *testing.T, l []byte, got, want T, err, wantErr error) {
 }
 
 const (
-	wholeHeader = `{"v":1,"id":"acme/hello","summary":"S","license":"MIT","keywords":["a",null],"providers":["acme/x"]}`
+	wholeHeader = `{"v":1,"id":"acme/hello","summary":"S","license":"MIT","keywords":["a",null],"providers":["acme/x"],"deprecated":{"message":"m","replacement":"acme/y"},"channels":[{"name":"beta","version":"1.0.0"}]}`
 	wholeLine   = `{"r":{"id":"acme/hello","version":"1.0.0-rc.1+b","provides":[{"id":"acme.dev/greeter","major":1,"minor":0}],"host":{"acme":">=2 <3","b":null},` +
 		`"requires":[{"id":"acme/base","range":"^1","optional":true,"init":false}],"any_of":[[{"id":"a/b","range":"*"},{"id":"a/c","range":"1.x || ^3"}]],"conflicts":[],` +
 		`"offers":[{"id":"a/d","version":"1.2.3"}],"capabilities":["net:x:1"],"state":-0,"digest":"sha256:00","size":1234,"time":"2026-01-02T03:04:05.6+07:00",` +
 		`"packages":[{"runtime":"wasm","platform":{"os":"wasip1","architecture":"wasm"},"manifest":{"digest":"d","size":5},"payload":{"digest":"e","size":6}}]},` +
-		`"s":{"yanked":{"reason":"eats \"files\"\ud83d\ude00"},"blocked":null}}`
+		`"s":{"yanked":{"reason":"eats \"files\"\ud83d\ude00"},"blocked":null,"removed":{"reason":"r"}}}`
 )
 
 var seeds = []string{
@@ -143,6 +143,8 @@ func TestKeys(t *testing.T) {
 	}{
 		{Header{}, headerKeys},
 		{State{}, stateKeys},
+		{Deprecation{}, adviceKeys},
+		{Channel{}, channelKeys},
 		{Yank{}, yankKeys},
 		{Record{}, recordKeys},
 		{manifest.PointRef{}, pointKeys},

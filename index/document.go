@@ -38,12 +38,39 @@ type Header struct {
 	// document may have providers and no releases: then nobody has published a plugin
 	// of this name itself.
 	Providers []manifest.ID `json:"providers,omitempty"`
+	// Deprecated says that nobody should begin to use the plugin.
+	Deprecated *Deprecation `json:"deprecated,omitempty"`
+	// Channels are names of releases that move, sorted by name.
+	Channels []Channel `json:"channels,omitempty"`
+}
+
+// Deprecation is advice of the owner of a plugin.
+type Deprecation struct {
+	Message     string      `json:"message,omitempty"`
+	Replacement manifest.ID `json:"replacement,omitempty"`
+}
+
+// Channel is a name that stands for one release, another one from time to time.
+type Channel struct {
+	Name    string          `json:"name"`
+	Version version.Version `json:"version"`
+}
+
+// Channel returns the release that a channel of p stands for.
+func (p *Plugin) Channel(name string) (*Release, bool) {
+	for _, c := range p.Channels {
+		if c.Name == name {
+			return p.Find(c.Version)
+		}
+	}
+	return nil, false
 }
 
 // State is the changing part of a release line.
 type State struct {
 	Yanked  *Yank `json:"yanked,omitempty"`
 	Blocked *Yank `json:"blocked,omitempty"` // unsafe: chosen by nobody, not even if installed
+	Removed *Yank `json:"removed,omitempty"` // its bytes are gone; it is blocked, too
 }
 
 // Yank withdraws a release: it stays for those who locked it and is chosen by
@@ -200,7 +227,7 @@ func (p *Plugin) parseHeader(d *reader, id manifest.ID, l []byte) (err error) {
 	if p.ID != id {
 		return fmt.Errorf("document of %.200q", p.ID)
 	}
-	return p.checkProviders()
+	return p.Header.check()
 }
 
 func (p *Plugin) parseRelease(d *reader, id manifest.ID, l []byte) error {

@@ -82,7 +82,7 @@ func WithProviders(id manifest.ID, doc []byte, providers []manifest.ID) ([]byte,
 // encode writes the first line of a document.
 func (h Header) encode(b *bytes.Buffer) error {
 	h.V = Version
-	if err := h.checkProviders(); err != nil {
+	if err := h.check(); err != nil {
 		return fmt.Errorf("%w of %s: %w", ErrDocument, h.ID, err)
 	}
 	e := json.NewEncoder(b)

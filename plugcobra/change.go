@@ -123,6 +123,9 @@ func showLines(w io.Writer, lines []update.Line, would bool) {
 		}
 	})
 	for _, l := range lines {
+		if l.Deprecated != nil {
+			fmt.Fprintf(w, "%s is deprecated: %s\n", l.ID, cmdline.Line(l.Deprecated.String()))
+		}
 		if len(l.Asks) > 0 {
 			fmt.Fprintln(w, askLine(l.ID, l.To, l.From))
 		}

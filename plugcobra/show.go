@@ -88,12 +88,15 @@ type infoResult struct {
 	Host         map[string]version.Range `json:"host,omitempty"`
 	Capabilities []manifest.Capability    `json:"capabilities"`
 	Providers    []manifest.ID            `json:"providers,omitempty"` // plugins that offer this name
+	Deprecated   *index.Deprecation       `json:"deprecated,omitempty"`
+	Channels     []index.Channel          `json:"channels,omitempty"`
 	Versions     []infoVersion            `json:"versions"`
 }
 
 type infoVersion struct {
 	Version  version.Version `json:"version"`
 	Yanked   string          `json:"yanked,omitempty"`
+	Blocked  string          `json:"blocked,omitempty"`
 	Runtimes []string        `json:"runtimes"`
 }
 
@@ -123,7 +126,7 @@ func (u user) info() *cobra.Command {
 
 func makeInfo(doc *index.Plugin, g *plugstead.Generation) infoResult {
 	r := infoResult{
-		ID: doc.ID, Summary: doc.Summary, License: doc.License, Providers: doc.Providers, Versions: []infoVersion{},
+		ID: doc.ID, Summary: doc.Summary, License: doc.License, Providers: doc.Providers, Deprecated: doc.Deprecated, Channels: doc.Channels, Versions: []infoVersion{},
 		Provides: []manifest.PointRef{}, Requires: []manifest.Need{}, Capabilities: []manifest.Capability{},
 	}
 	if rec, ok := g.Find(doc.ID); ok {
@@ -141,6 +144,9 @@ func makeInfo(doc *index.Plugin, g *plugstead.Generation) infoResult {
 		if y := rel.State.Yanked; y != nil {
 			v.Yanked = cmp.Or(y.Reason, "no reason given")
 		}
+		if y := rel.State.Blocked; y != nil {
+			v.Blocked = cmp.Or(y.Reason, "no reason given")
+		}
 		for _, p := range rel.Packages {
 			v.Runtimes = append(v.Runtimes, p.Runtime+" "+p.Platform.String())
 		}
@@ -153,6 +159,12 @@ func (r infoResult) show(w io.Writer) {
 	fmt.Fprintf(w, "%s  %s\n", r.ID, cmdline.Line(r.Summary))
 	line := func(name string, value any) {
 		fmt.Fprintf(w, "  %-10s %s\n", name, cmdline.Line(fmt.Sprint(value)))
+	}
+	if r.Deprecated != nil {
+		line("deprecated", r.Deprecated)
+	}
+	for _, c := range r.Channels {
+		line("channel", c.Name+" "+c.Version.String())
 	}
 	if r.License != "" {
 		line("licence", r.License)
@@ -179,6 +191,9 @@ func (r infoResult) show(w io.Writer) {
 		s := fmt.Sprintf("%s  %s", v.Version, strings.Join(v.Runtimes, ", "))
 		if v.Yanked != "" {
 			s += "  yanked: " + v.Yanked
+		}
+		if v.Blocked != "" {
+			s += "  blocked: " + v.Blocked
 		}
 		line("version", s)
 	}
@@ -217,6 +232,9 @@ func (u user) outdated() *cobra.Command {
 						why := o.WhyNot
 						if o.Pinned {
 							why = strings.TrimPrefix(why+"; pinned", "; ")
+						}
+						if o.Deprecated != nil {
+							why = strings.TrimPrefix(why+"; deprecated: "+o.Deprecated.String(), "; ")
 						}
 						if o.Yanked != "" {
 							why = strings.TrimPrefix(why+"; installed version is yanked: "+o.Yanked, "; ")

@@ -94,7 +94,7 @@ func TestPublishLeavesTheOldAlone(t *testing.T) {
 	}
 }
 
-func TestSetYank(t *testing.T) {
+func TestYank(t *testing.T) {
 	p := publishAll(t, "1.0.0", "1.1.0")
 	v := version.MustParse("1.1.0")
 	for i, c := range []struct {
@@ -111,7 +111,7 @@ func TestSetYank(t *testing.T) {
 		{registry.Yank{Version: v, Undo: true, Reason: "ignored"}, true, "", "1.1.0"},
 		{registry.Yank{Version: v, Undo: true}, false, "", "1.1.0"},
 	} {
-		changed, err := registry.SetYank(p, &c.y)
+		changed, err := c.y.Apply(p)
 		latest, _ := p.Latest()
 		r, _ := p.Find(v)
 		reason := ""
@@ -122,12 +122,12 @@ func TestSetYank(t *testing.T) {
 			t.Errorf("%d: changed %t, reason %q, latest %s, %v", i, changed, reason, latest.Version, err)
 		}
 	}
-	if _, err := registry.SetYank(p, &registry.Yank{Version: version.MustParse("9.0.0")}); !errors.Is(err, registry.ErrNotFound) {
+	if _, err := (&registry.Yank{Version: version.MustParse("9.0.0")}).Apply(p); !errors.Is(err, registry.ErrNotFound) {
 		t.Errorf("a version that is none: %v", err)
 	}
 	// With everything withdrawn there is nothing to recommend.
 	for _, r := range slices.Clone(p.Releases) {
-		if _, err := registry.SetYank(p, &registry.Yank{Version: r.Version}); err != nil {
+		if _, err := (&registry.Yank{Version: r.Version}).Apply(p); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -28,7 +28,10 @@ const (
 	CodeUnauthorized    Code = "UNAUTHORIZED"
 	CodeDenied          Code = "DENIED"
 	CodeUnsupported     Code = "UNSUPPORTED"
-	CodeVersionBound    Code = "VERSION_BOUND"  // the version exists with other content
+	CodeVersionBound    Code = "VERSION_BOUND" // the version exists with other content
+	CodeRemoved         Code = "VERSION_REMOVED"
+	CodeTooLate         Code = "TOO_LATE"
+	CodeState           Code = "STATE_CONFLICT"
 	CodePluginInvalid   Code = "PLUGIN_INVALID" // the artifact is no valid plugin
 	CodePluginUnknown   Code = "PLUGIN_UNKNOWN"
 	CodeReleaseUnknown  Code = "RELEASE_UNKNOWN"
@@ -45,7 +48,8 @@ var status = map[Code]int{
 	CodeDigestInvalid: http.StatusBadRequest, CodeManifestInvalid: http.StatusBadRequest, CodeManifestUnknown: http.StatusNotFound,
 	CodeChildUnknown: http.StatusBadRequest, CodeNameInvalid: http.StatusBadRequest, CodeNameUnknown: http.StatusNotFound,
 	CodeSizeInvalid: http.StatusRequestEntityTooLarge, CodeUnauthorized: http.StatusUnauthorized, CodeDenied: http.StatusForbidden,
-	CodeUnsupported: http.StatusMethodNotAllowed, CodeVersionBound: http.StatusConflict, CodePluginInvalid: http.StatusUnprocessableEntity,
+	CodeUnsupported: http.StatusMethodNotAllowed, CodeVersionBound: http.StatusConflict, CodeRemoved: http.StatusConflict, CodeTooLate: http.StatusConflict, CodeState: http.StatusConflict,
+	CodePluginInvalid: http.StatusUnprocessableEntity,
 	CodePluginUnknown: http.StatusNotFound, CodeReleaseUnknown: http.StatusNotFound, CodeQueryInvalid: http.StatusBadRequest,
 	CodeTooMany: http.StatusTooManyRequests, CodeBehind: http.StatusServiceUnavailable, CodeInternal: http.StatusInternalServerError,
 }
@@ -74,6 +78,12 @@ func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrBound:
 		return e.Code == CodeVersionBound
+	case ErrRemoved:
+		return e.Code == CodeRemoved
+	case ErrTooLate:
+		return e.Code == CodeTooLate
+	case ErrState:
+		return e.Code == CodeState
 	case index.ErrNotFound:
 		return e.Code == CodePluginUnknown
 	case ErrNotFound:
@@ -95,6 +105,12 @@ func AsError(err error, notFound Code) *Error {
 	switch {
 	case errors.Is(err, ErrBound):
 		return &Error{CodeVersionBound, "this version exists with other content; versions never change", err}
+	case errors.Is(err, ErrRemoved):
+		return &Error{CodeRemoved, ErrRemoved.Error(), err}
+	case errors.Is(err, ErrTooLate):
+		return &Error{CodeTooLate, err.Error() + ": a release can be removed only for a while; yank it", err}
+	case errors.Is(err, ErrState):
+		return &Error{CodeState, err.Error(), err}
 	case errors.Is(err, index.ErrNotFound):
 		return &Error{CodePluginUnknown, "no such plugin", err}
 	case errors.Is(err, ErrNotFound):

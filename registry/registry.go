@@ -20,7 +20,6 @@ import (
 	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/store"
-	"github.com/plugstead/plugstead/version"
 )
 
 // Routes of the protocol. The rest of /v2 is that of OCI Distribution 1.1.
@@ -33,12 +32,21 @@ const (
 	RouteNames     = "/index/v1/names"
 	RouteSearch    = "/api/v1/search"
 	RouteYank      = "/api/v1/plugins/{ns}/{name}/versions/{version}/yank"
+
+	RouteDeprecation   = "/api/v1/plugins/{ns}/{name}/deprecation"
+	RouteChannel       = "/api/v1/plugins/{ns}/{name}/channels/{channel}"
+	RouteRemoval       = "/api/v1/plugins/{ns}/{name}/versions/{version}/removal"
+	RouteQuarantine    = "/api/v1/plugins/{ns}/{name}/versions/{version}/quarantine"
+	RouteQuarantineAll = "/api/v1/plugins/{ns}/{name}/quarantine"
 )
 
 // Errors of a backend. They come wrapped with the object they are about.
 var (
 	ErrNotFound = store.ErrNotFound
 	ErrBound    = store.ErrBound // a version tag names another artifact
+	ErrRemoved  = errors.New("this version was removed; its number is not free again")
+	ErrTooLate  = errors.New("too late")
+	ErrState    = errors.New("not possible in its present state")
 	ErrInvalid  = errors.New("invalid")
 	ErrBusy     = errors.New("too many uploads at one time")
 	// ErrChild says that a manifest names something that is not in its repository.
@@ -162,8 +170,9 @@ type Committer interface {
 	// Commit makes everything in c true, durably, or nothing: one transaction. With it
 	// change the documents of names that the plugin begins or ceases to offer. It
 	// returns ErrBound if a tag that does not move names another digest or a namespace
-	// has another kind, ErrNotFound for the release of a Yank or the object of a Delete
-	// that does not exist, ErrChild, and ErrInvalid if a limit of the index forbids it.
+	// has another kind, ErrNotFound for the object of an Edit or Delete that does not exist,
+	// ErrRemoved for a version that was removed, the errors of an Edit, ErrChild, and
+	// ErrInvalid if a limit of the index forbids it.
 	Commit(ctx context.Context, c Commit) (Receipt, error)
 }
 
@@ -175,7 +184,7 @@ type Commit struct {
 	Tags      []string  // bound to Manifest
 	Move      bool      // tags that name something else are bound anew
 	Release   *Release  // tagging a plugin artifact publishes it
-	Yank      *Yank
+	Edit      Edit      // of what the index says beside the records
 	Delete    *Delete
 	Actor     string // who did it
 	DryRun    bool   // run every check, keep nothing
@@ -217,14 +226,6 @@ type Release struct {
 	Readme string // Markdown, for search and catalogue
 }
 
-// Yank withdraws a release, or takes the withdrawal back.
-type Yank struct {
-	ID      manifest.ID
-	Version version.Version
-	Reason  string
-	Undo    bool
-}
-
 // Receipt is proof that a commit is durable.
 type Receipt struct {
 	Position int64 // grows with every commit that changed something
@@ -236,21 +237,41 @@ type Receipt struct {
 // as they are.
 func Publish(old *index.Plugin, r *Release) (*index.Plugin, error) {
 	p := &index.Plugin{Header: r.Header}
-	p.Providers = nil
+	p.Providers, p.Deprecated, p.Channels = nil, nil, nil
 	if old != nil {
 		p.Releases = append(p.Releases, old.Releases...)
 	}
-	if _, ok := p.Find(r.Version); ok {
-		return nil, ErrBound
+	if old, ok := p.Find(r.Version); ok {
+		return nil, bound(old)
 	}
 	p.Releases = append(p.Releases, r.Release)
 	if latest, ok := p.Latest(); old != nil && ok && latest.Version != r.Version {
 		p.Header = old.Header // an older line or a pre-release does not rewrite the summary
 	}
 	if old != nil {
-		p.Providers = old.Providers
+		p.Providers, p.Deprecated, p.Channels = old.Providers, old.Deprecated, old.Channels
 	}
 	return p, nil
+}
+
+// bound is the error of who publishes a version that is there.
+func bound(r *index.Release) error {
+	if r.State.Removed != nil {
+		return ErrRemoved
+	}
+	return ErrBound
+}
+
+// Republish reports what forbids to publish a release whose tag names its digest already:
+// [ErrRemoved] if it is gone. p may be nil.
+func Republish(p *index.Plugin, r *Release) error {
+	if p == nil {
+		return nil
+	}
+	if old, ok := p.Find(r.Version); ok && old.State.Removed != nil {
+		return ErrRemoved
+	}
+	return nil
 }
 
 // ChangedOffers lists the names that only one of two documents of a plugin offers, sorted.
@@ -271,23 +292,6 @@ func ChangedOffers(old, now *index.Plugin) []manifest.ID {
 	out = append(out, slices.DeleteFunc(slices.Clone(b), missing(a))...)
 	slices.Sort(out)
 	return out
-}
-
-// SetYank changes the state of one release in a document. It reports whether
-// anything changed.
-func SetYank(p *index.Plugin, y *Yank) (changed bool, err error) {
-	r, ok := p.Find(y.Version)
-	if !ok {
-		return false, ErrNotFound
-	}
-	if y.Undo {
-		changed = r.State.Yanked != nil
-		r.State.Yanked = nil
-		return changed, nil
-	}
-	changed = r.State.Yanked == nil || r.State.Yanked.Reason != y.Reason
-	r.State.Yanked = &index.Yank{Reason: y.Reason}
-	return changed, nil
 }
 
 // RepoBlobs shows the blobs and manifests of one repository as artifact.Blobs.

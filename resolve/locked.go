@@ -126,7 +126,7 @@ func drift(locked map[manifest.ID]*Wish, before, now []Wish) *DriftError {
 		switch old := locked[w.ID]; {
 		case old == nil:
 			d.Added = append(d.Added, w)
-		case old.Pre != w.Pre || !old.Range.Equal(w.Range):
+		case old.Pre != w.Pre || old.Channel != w.Channel || !old.Range.Equal(w.Range):
 			d.Changed = append(d.Changed, w)
 		}
 	}

@@ -47,6 +47,7 @@ var (
 		blocksOf("request", func(l *Lock) *[]Wish { return &l.Requests }, func(w *Wish) string { return string(w.ID) }, []lockField[Wish]{
 			keyOf("plugin", true, func(w *Wish) *manifest.ID { return &w.ID }, asID),
 			keyOf("range", true, func(w *Wish) *version.Range { return &w.Range }, asRange),
+			keyOf("channel", false, func(w *Wish) *string { return &w.Channel }, asChannel),
 			keyOf("pre", false, func(w *Wish) *bool { return &w.Pre }, asFlag),
 		}),
 		blocksOf("pin", func(l *Lock) *[]Pin { return &l.Pins }, func(p *Pin) string { return string(p.ID) }, []lockField[Pin]{
@@ -83,6 +84,7 @@ var (
 
 // The values of a lock.
 var (
+	asChannel    = quoted(func(s string) string { return s }, checkChannel)
 	asText       = quoted(func(s string) string { return s }, checkText)
 	asApp        = quoted(func(s string) string { return s }, checkApp)
 	asID         = repeated(func(id manifest.ID) string { return string(id) }, manifest.ParseID)

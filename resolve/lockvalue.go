@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/plugstead/plugstead/artifact"
+	"github.com/plugstead/plugstead/index"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/version"
 )
@@ -84,6 +85,8 @@ func scanFlag(_ *lockReader, s string, v *bool) (rest string, err error) {
 }
 
 // checkText accepts a text that is safe to show on one line.
+func checkChannel(s string) (string, error) { return s, index.CheckChannel(s) }
+
 func checkText(s string) (string, error) {
 	bad := func(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) }
 	switch {

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,9 +17,52 @@ type Wish struct {
 	ID    manifest.ID   `json:"id"`
 	Range version.Range `json:"range"`
 	Pre   bool          `json:"pre,omitempty"` // takes pre-releases of it, whoever else needs it
+	// Channel is the name of the channel that Range comes from, see [Wish.Follow]; "" if it
+	// was asked for as it is. Who solves does not look at it.
+	Channel string `json:"channel,omitempty"`
 }
 
-// ParseWish reads "namespace/name" or "namespace/name@range".
+// ErrChannel says that a plugin has no channel of a name.
+var ErrChannel = errors.New("no such channel")
+
+// Follow returns w with the range of the version that its channel stands for in p. Without a
+// channel it is w itself. The error wraps [ErrChannel].
+func (w Wish) Follow(p *index.Plugin) (Wish, error) {
+	if w.Channel == "" {
+		return w, nil
+	}
+	r, ok := p.Channel(w.Channel)
+	if !ok {
+		return w, &ChannelError{w.ID, w.Channel, p.Channels}
+	}
+	w.Range = version.Exact(r.Version)
+	return w, nil
+}
+
+// ChannelError is the [ErrChannel] of one plugin.
+type ChannelError struct {
+	ID   manifest.ID
+	Name string
+	Have []index.Channel
+}
+
+// Error names the channels that there are.
+func (e *ChannelError) Error() string {
+	if len(e.Have) == 0 {
+		return fmt.Sprintf("%s has no channel %q, and no other", e.ID, e.Name)
+	}
+	var have []string
+	for _, c := range e.Have {
+		have = append(have, c.Name)
+	}
+	return fmt.Sprintf("%s has no channel %q; it has %s", e.ID, e.Name, strings.Join(have, ", "))
+}
+
+// Unwrap returns [ErrChannel].
+func (e *ChannelError) Unwrap() error { return ErrChannel }
+
+// ParseWish reads "namespace/name", "namespace/name@range" or "namespace/name@channel". The
+// range of a channel is found by [Wish.Follow].
 func ParseWish(s string) (Wish, error) {
 	name, text, ok := strings.Cut(s, "@")
 	id, err := manifest.ParseID(name)
@@ -27,7 +71,10 @@ func ParseWish(s string) (Wish, error) {
 	}
 	w := Wish{ID: id}
 	if ok {
-		if w.Range, err = version.ParseRange(text); err != nil {
+		if w.Range, err = version.ParseRange(text); err != nil && index.CheckChannel(text) == nil {
+			w.Channel, err = text, nil
+		}
+		if err != nil {
 			return Wish{}, fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -36,6 +83,9 @@ func ParseWish(s string) (Wish, error) {
 
 // String returns the form that [ParseWish] reads.
 func (w Wish) String() string {
+	if w.Channel != "" {
+		return string(w.ID) + "@" + w.Channel
+	}
 	if s := w.Range.String(); s != "" && s != "*" {
 		return string(w.ID) + "@" + s
 	}

@@ -21,7 +21,11 @@ func join(ours, theirs *resolve.Lock) *resolve.Lock {
 	out.Pins = unite(ours.Pins, theirs.Pins, func(p resolve.Pin) manifest.ID { return p.ID }, newerPin)
 	both := func(a, b resolve.Wish) resolve.Wish {
 		chosen, _ := out.Find(a.ID)
-		return resolve.Wish{ID: a.ID, Range: common(a.Range, b.Range, chosen.Version), Pre: a.Pre || b.Pre}
+		w := resolve.Wish{ID: a.ID, Range: common(a.Range, b.Range, chosen.Version), Pre: a.Pre || b.Pre}
+		if a.Channel == b.Channel {
+			w.Channel = a.Channel
+		}
+		return w
 	}
 	wishID := func(w resolve.Wish) manifest.ID { return w.ID }
 	out.Requests = unite(ours.Requests, theirs.Requests, wishID, both)

@@ -143,6 +143,8 @@ type Line struct {
 	Runtime string          `json:"runtime,omitempty"`
 	Asks    []string        `json:"asks,omitempty"`    // capabilities that it was not granted; see Plan.Asks
 	Granted []string        `json:"granted,omitempty"` // capabilities that it was not granted before
+	// Deprecated is what the owner of the plugin advises who installs or updates it.
+	Deprecated *index.Deprecation `json:"deprecated,omitempty"`
 }
 
 // Plan is what would change, and why. Apply carries out exactly it.
@@ -231,7 +233,29 @@ func (u *Updater) plan(ctx context.Context, ix index.Index, c Change) (*Plan, er
 	if err := p.configure(c); err != nil {
 		return nil, err
 	}
-	return p, u.finish(p)
+	if err := u.finish(p); err != nil {
+		return nil, err
+	}
+	if c.Frozen {
+		return p, nil
+	}
+	return p, p.advise(ctx, ix)
+}
+
+// advise notes of what is new that its owner advises against it. The documents have been read.
+func (p *Plan) advise(ctx context.Context, ix index.Index) error {
+	for i := range p.Lines {
+		l := &p.Lines[i]
+		if l.Do == Keep || l.Do == Remove {
+			continue
+		}
+		doc, err := ix.Plugin(ctx, l.ID)
+		if err != nil {
+			return err
+		}
+		l.Deprecated = doc.Deprecated
+	}
+	return nil
 }
 
 // finish orders the choices, judges them by policy and compares them with the base.
@@ -274,6 +298,9 @@ func (u *Updater) problem(g *install.Generation, from *resolve.Lock, c Change) r
 func (u *Updater) solve(ctx context.Context, ix index.Index, p *Plan, from *resolve.Lock, c Change) (err error) {
 	u.Events.and(c.Events).begins("resolve")
 	question := u.problem(p.base, from, c)
+	if err := follow(ctx, ix, c, p.Requests, question.Wishes); err != nil {
+		return err
+	}
 	if p.solution, err = resolve.Solve(ctx, ix, question); err != nil {
 		return err
 	}
@@ -289,6 +316,27 @@ func (u *Updater) solve(ctx context.Context, ix index.Index, p *Plan, from *reso
 		return err
 	}
 	p.lockFile = c.LockFile
+	return nil
+}
+
+// follow looks what the channels stand for that wishes name: those that are new, and those
+// that c updates. Others keep the range that they had. requests are the same wishes, as they
+// are kept.
+func follow(ctx context.Context, ix index.Index, c Change, requests, wishes []resolve.Wish) error {
+	moves := c.moves()
+	for i, w := range requests {
+		if w.Channel == "" || !w.Range.IsAny() && !c.UpdateAll && !slices.Contains(moves, w.ID) {
+			continue
+		}
+		doc, err := ix.Plugin(ctx, w.ID)
+		if err != nil {
+			return err
+		}
+		if requests[i], err = w.Follow(doc); err != nil {
+			return err
+		}
+		wishes[i].Range = requests[i].Range
+	}
 	return nil
 }
 

@@ -69,7 +69,9 @@ type Outdated struct {
 	Latest    version.Version `json:"latest,omitzero"` // the newest there is
 	Pinned    bool            `json:"pinned,omitempty"`
 	Yanked    string          `json:"yanked,omitempty"`
-	WhyNot    string          `json:"whyNot,omitempty"` // what keeps the latest away
+	// Deprecated is what the owner of the plugin advises; nil: nothing.
+	Deprecated *index.Deprecation `json:"deprecated,omitempty"`
+	WhyNot     string             `json:"whyNot,omitempty"` // what keeps the latest away
 }
 
 // Outdated lists every installed plugin with what an update would choose. It asks
@@ -94,7 +96,7 @@ func (u *Updater) Outdated(ctx context.Context, c Change) ([]Outdated, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.Yanked = yanked(doc, o.Installed)
+		o.Yanked, o.Deprecated = yanked(doc, o.Installed), doc.Deprecated
 		if latest, ok := doc.Latest(); ok {
 			o.Latest = latest.Version
 			if o.Latest.Compare(o.Wanted) > 0 {

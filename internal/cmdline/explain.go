@@ -97,6 +97,9 @@ var rules = []rule{
 	{client.ErrAddress, "E0001", "write http:// or https:// before the host; for a folder write its path, with ./ before it"},
 	{client.ErrLogin, "E0414", "docker login, with the host named above; or write the credentials to ~/.docker/config.json by hand"},
 	{client.ErrUnauthorized, "E0403", "set PLUGSTEAD_TOKEN to a token of this registry"},
+	{registry.ErrRemoved, "E0404", "raise the version in plugin.yaml: the number of a removed version is never free again"},
+	{registry.ErrTooLate, "E0418", "%s yank"},
+	{registry.ErrState, "E0419", "%s info NAME"},
 	{registry.ErrBound, "E0404", "raise the version in plugin.yaml: published versions never change"},
 	{verify.ErrMismatch, "E0502", "report this to the operator of the registry; nothing was installed"},
 	{verify.ErrPolicy, "E0505", "ask whoever set the policy"},
@@ -151,6 +154,9 @@ func explainType(program string, err error) *Error {
 	}
 	if e := explainDropin(err); e != nil {
 		return e
+	}
+	if e, ok := errors.AsType[*resolve.ChannelError](err); ok {
+		return &Error{"E0215", program + " info " + string(e.ID), err}
 	}
 	if c, ok := errors.AsType[*resolve.Failure](err); ok {
 		return conflict(program, c, err)

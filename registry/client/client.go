@@ -229,21 +229,6 @@ func (c *Client) readJSON(r *http.Request, out any) error {
 	return nil
 }
 
-// Yank withdraws a release, or takes that back. It reports whether anything changed.
-func (c *Client) Yank(ctx context.Context, y registry.Yank) (changed bool, err error) {
-	path := fmt.Sprintf("/api/v1/plugins/%s/versions/%s/yank", y.ID, url.PathEscape(y.Version.String()))
-	var x struct{ Changed bool }
-	if y.Undo {
-		err = c.api(ctx, http.MethodDelete, path, nil, &x)
-	} else {
-		err = c.api(ctx, http.MethodPut, path, map[string]string{"reason": y.Reason}, &x)
-	}
-	if err != nil {
-		return false, fmt.Errorf("yank %s %s: %w", y.ID, y.Version, err)
-	}
-	return x.Changed, nil
-}
-
 // Blobs implements fetch.Source.
 func (c *Client) Blobs(id manifest.ID) artifact.Blobs { return repo{c, string(id)} }
 

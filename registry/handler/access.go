@@ -15,6 +15,7 @@ const (
 	ActionPull   Action = "pull"
 	ActionPush   Action = "push"
 	ActionDelete Action = "delete"
+	ActionAdmin  Action = "admin" // of who runs the registry
 )
 
 // Access is what a request wants. The zero value wants nothing: it is a GET of /v2/, by which

@@ -31,6 +31,9 @@ type Options struct {
 	// Redirect sends who gets a blob to the address that the backend has for it, if it
 	// is a registry.Redirector and has one. The address is good for a minute.
 	Redirect bool
+	// Removal is how long after its publication a release can be removed. Default [DefaultRemoval];
+	// negative: not at all.
+	Removal time.Duration
 	// MaxBlob is the largest upload in bytes. Default 4 GiB.
 	MaxBlob int64
 	// MinChunk advises clients that upload a blob in pieces to make them at least so many
@@ -52,6 +55,9 @@ func New(b registry.Backend, o Options) http.Handler {
 	}
 	if h.o.Challenge == nil {
 		h.o.Challenge = basic
+	}
+	if h.o.Removal == 0 {
+		h.o.Removal = DefaultRemoval
 	}
 	if h.o.MaxBlob == 0 {
 		h.o.MaxBlob = 4 << 30

@@ -35,6 +35,9 @@ func (r *Registry) Commit(_ context.Context, c registry.Commit) (registry.Receip
 	if c.Delete != nil {
 		r.delete(c.Repo, c.Delete)
 	}
+	if x, ok := c.Edit.(*registry.Removal); ok {
+		r.forget(x)
+	}
 	r.replace(docs)
 	r.n++
 	receipt.Position = r.n
@@ -58,6 +61,15 @@ func (r *Registry) delete(repo string, d *registry.Delete) {
 	delete(x.blobs, d.Blob)
 	delete(x.manifests, d.Manifest)
 	maps.DeleteFunc(x.tags, func(_ string, of artifact.Digest) bool { return of == d.Manifest })
+}
+
+// forget removes the manifest of a release. The tag stays, so that it is never free again.
+func (r *Registry) forget(x *registry.Removal) {
+	if repo, p := r.repos[string(x.ID)], r.plugins[x.ID]; repo != nil {
+		if old, ok := p.Find(x.Version); ok {
+			delete(repo.manifests, old.Digest)
+		}
+	}
 }
 
 // replace puts documents in the place of old ones.
@@ -97,6 +109,9 @@ func (r *Registry) check(c registry.Commit) (changed bool, docs []document, err 
 	}
 	if c.Manifest != nil {
 		fresh, bound, err := r.checkManifest(c)
+		if err == nil && bound && c.Release != nil {
+			err = registry.Republish(r.plugins[c.Release.ID], c.Release)
+		}
 		if err != nil || bound {
 			return changed, nil, err
 		}
@@ -112,8 +127,8 @@ func (r *Registry) check(c registry.Commit) (changed bool, docs []document, err 
 	if c.Delete != nil {
 		return true, nil, r.checkDelete(c.Repo, c.Delete)
 	}
-	if c.Yank != nil {
-		return r.checkYank(c.Yank)
+	if c.Edit != nil {
+		return r.checkEdit(c.Edit)
 	}
 	return changed, nil, nil
 }
@@ -161,14 +176,14 @@ func (r *Registry) checkDelete(name string, d *registry.Delete) error {
 	return nil
 }
 
-func (r *Registry) checkYank(y *registry.Yank) (changed bool, docs []document, err error) {
-	old := r.plugins[y.ID]
-	if old == nil {
-		return false, nil, missing("release", y.ID)
+func (r *Registry) checkEdit(e registry.Edit) (changed bool, docs []document, err error) {
+	old := r.plugins[e.Plugin()]
+	if old == nil || len(old.Releases) == 0 {
+		return false, nil, missing("plugin", e.Plugin())
 	}
 	p := *old
 	p.Releases = slices.Clone(old.Releases)
-	if changed, err = registry.SetYank(&p, y); err != nil || !changed {
+	if changed, err = e.Apply(&p); err != nil || !changed {
 		return false, nil, err
 	}
 	return r.encode(&p)

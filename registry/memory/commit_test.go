@@ -55,9 +55,9 @@ func TestPositions(t *testing.T) {
 		{registry.Commit{Repo: "acme/a", Manifest: one, Tags: []string{"1.0.0"}, Release: release(t, "acme/a", "1.0.0"), DryRun: true}, 2, false},
 		{registry.Commit{Repo: "acme/a", Manifest: one, Tags: []string{"1.0.0"}, Release: release(t, "acme/a", "1.0.0")}, 3, false},
 		{registry.Commit{Repo: "acme/a", Manifest: one, Tags: []string{"1.0.0"}, Release: release(t, "acme/a", "1.0.0")}, 3, true},
-		{registry.Commit{Repo: "acme/a", Yank: yank, DryRun: true}, 3, false},
-		{registry.Commit{Repo: "acme/a", Yank: yank}, 4, false},
-		{registry.Commit{Repo: "acme/a", Yank: yank}, 4, true},
+		{registry.Commit{Repo: "acme/a", Edit: yank, DryRun: true}, 3, false},
+		{registry.Commit{Repo: "acme/a", Edit: yank}, 4, false},
+		{registry.Commit{Repo: "acme/a", Edit: yank}, 4, true},
 		{registry.Commit{}, 4, true},
 	} {
 		if rec := commit(t, r, c.c); rec.Position != c.pos || rec.Existed != c.existed {
@@ -81,8 +81,8 @@ func TestRefusedCommitsChangeNothing(t *testing.T) {
 	}{
 		"moved tag":           {registry.Commit{Repo: "acme/a", Manifest: other, Tags: []string{"1.0.0"}, Release: release(t, "acme/a", "1.0.0")}, registry.ErrBound},
 		"version under a tag": {registry.Commit{Repo: "acme/a", Manifest: other, Tags: []string{"1.0.0_"}, Release: release(t, "acme/a", "1.0.0")}, registry.ErrBound},
-		"unknown plugin":      {registry.Commit{Repo: "acme/b", Yank: &registry.Yank{ID: "acme/b", Version: version.MustParse("1.0.0")}}, registry.ErrNotFound},
-		"unknown version":     {registry.Commit{Repo: "acme/a", Manifest: other, Yank: &registry.Yank{ID: "acme/a", Version: version.MustParse("1.0.1")}}, registry.ErrNotFound},
+		"unknown plugin":      {registry.Commit{Repo: "acme/b", Edit: &registry.Yank{ID: "acme/b", Version: version.MustParse("1.0.0")}}, registry.ErrNotFound},
+		"unknown version":     {registry.Commit{Repo: "acme/a", Manifest: other, Edit: &registry.Yank{ID: "acme/a", Version: version.MustParse("1.0.1")}}, registry.ErrNotFound},
 	} {
 		for _, dry := range []bool{true, false} {
 			c.c.DryRun = dry
@@ -261,7 +261,7 @@ func TestSearchOrderAndLimit(t *testing.T) {
 	if first != "zed/tool" {
 		t.Errorf("first is %s", first)
 	}
-	commit(t, r, registry.Commit{Yank: &registry.Yank{ID: "acme/tool59", Version: version.MustParse("1.0.0")}})
+	commit(t, r, registry.Commit{Edit: &registry.Yank{ID: "acme/tool59", Version: version.MustParse("1.0.0")}})
 	if got := ids(index.Query{Text: "tool59"}); len(got) != 0 {
 		t.Errorf("a plugin of yanked versions is found: %v", got)
 	}

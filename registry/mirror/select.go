@@ -148,6 +148,9 @@ func (s *selecter) wishes(ctx context.Context) error {
 		if p == nil {
 			return fmt.Errorf("%s: %w", w.ID, index.ErrNotFound)
 		}
+		if w, err = w.Follow(p); err != nil {
+			return err
+		}
 		if found := s.choose(p, within(w.Range)); !found && len(p.Releases) > 0 {
 			return fmt.Errorf("%s: %w: no release is in range, here, and for the platforms", w, ErrNothing)
 		}
@@ -232,7 +235,20 @@ func (s *selecter) everything(ctx context.Context) error {
 
 // solve marks what an installation would choose.
 func (s *selecter) solve(ctx context.Context) error {
-	sol, err := resolve.Solve(ctx, s.docs, resolve.Problem{Wishes: s.sel.Wishes, Host: *s.sel.Host, Platforms: s.sel.Platforms})
+	wishes := slices.Clone(s.sel.Wishes)
+	for i, w := range wishes {
+		if w.Channel == "" {
+			continue
+		}
+		p, err := s.docs.Plugin(ctx, w.ID)
+		if err != nil {
+			return err
+		}
+		if wishes[i], err = w.Follow(p); err != nil {
+			return err
+		}
+	}
+	sol, err := resolve.Solve(ctx, s.docs, resolve.Problem{Wishes: wishes, Host: *s.sel.Host, Platforms: s.sel.Platforms})
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ this machine, or --host NAME@VERSION with --point ID@MAJOR.MINOR for any other.`
 		flags.add(c)
 		root.AddCommand(c)
 	}
-	root.AddCommand(serveCommand(), adminCommand(), newCommand(), buildCommand(), testCommand(), devCommand(), lintCommand(), packCommand(), publishCommand(), yankCommand(), versionCommand(),
+	root.AddCommand(serveCommand(), adminCommand(), newCommand(), buildCommand(), testCommand(), devCommand(), lintCommand(), packCommand(), publishCommand(), yankCommand(), deprecateCommand(), channelCommand(), unpublishCommand(), versionCommand(),
 		exportStaticCommand(), mirrorCommand(), bundleCommand())
 	return root
 }

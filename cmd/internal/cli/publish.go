@@ -19,7 +19,6 @@ import (
 	"github.com/plugstead/plugstead/internal/cmdline"
 	"github.com/plugstead/plugstead/manifest"
 	"github.com/plugstead/plugstead/publish"
-	"github.com/plugstead/plugstead/registry"
 	"github.com/plugstead/plugstead/version"
 )
 
@@ -196,54 +195,4 @@ func publishCommand() *cobra.Command {
 	registryFlag(c, &to)
 	describeFlag(c, &bare)
 	return c
-}
-
-func yankCommand() *cobra.Command {
-	var to, reason string
-	var undo bool
-	c := &cobra.Command{
-		Use: "yank NAME@VERSION", Short: "Withdraw a published version",
-		Long: "Withdraw a published version: nobody who has not installed it will get it, and whoever has it keeps it. --undo takes that back.\n\nEffect: writes the registry.",
-		Args: cmdline.Args(cobra.ExactArgs(1)),
-		RunE: cmdline.Run(func(c *cobra.Command, args []string) (cmdline.Outcome, error) {
-			y, err := parseYank(c, args[0])
-			if err != nil {
-				return cmdline.Outcome{}, err
-			}
-			y.Reason, y.Undo = reason, undo
-			cl, err := registryClient(cmp.Or(to, os.Getenv(plugstead.EnvRegistry)), nil)
-			if err != nil {
-				return cmdline.Outcome{}, err
-			}
-			changed, err := cl.Yank(c.Context(), y)
-			if err != nil {
-				return cmdline.Outcome{}, err
-			}
-			return cmdline.Outcome{Changed: changed, Result: map[string]any{"id": y.ID, "version": y.Version, "yanked": !undo}, Text: func(w io.Writer) {
-				verb := "yanked"
-				if undo {
-					verb = "unyanked"
-				}
-				if !changed {
-					verb = "already " + verb
-				}
-				fmt.Fprintf(w, "%s %s %s\n", verb, y.ID, y.Version)
-			}}, nil
-		}),
-	}
-	c.Flags().StringVar(&reason, "reason", "", "why, in one line, for those who have it installed")
-	c.Flags().BoolVar(&undo, "undo", false, "take a yank back")
-	registryFlag(c, &to)
-	return c
-}
-
-func parseYank(c *cobra.Command, arg string) (y registry.Yank, err error) {
-	name, v, _ := strings.Cut(arg, "@")
-	if y.ID, err = manifest.ParseID(name); err != nil {
-		return y, usage(c, "%w", err)
-	}
-	if y.Version, err = version.Parse(v); err != nil {
-		return y, usage(c, "%w", err)
-	}
-	return y, nil
 }

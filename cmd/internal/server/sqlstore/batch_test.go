@@ -29,7 +29,7 @@ func TestChangesShareTransactions(t *testing.T) {
 			bad.Manifest.Children = []registry.Child{{Digest: "sha256:none"}}
 			trial := offering(t, id, "3.0.0")
 			trial.DryRun = true
-			unknown := registry.Commit{Yank: &registry.Yank{ID: "acme/none"}}
+			unknown := registry.Commit{Edit: &registry.Yank{ID: "acme/none"}}
 			wg.Go(func() {
 				rec, err := s.Commit(t.Context(), good)
 				if err != nil || rec.Existed {

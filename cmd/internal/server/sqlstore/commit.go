@@ -65,6 +65,9 @@ func (t *change) apply() error {
 	}
 	if len(t.c.Tags) > 0 {
 		bound, err := t.tags()
+		if err == nil && bound && t.c.Release != nil {
+			err = t.republish(t.c.Release)
+		}
 		if err != nil || bound {
 			return err
 		}
@@ -77,8 +80,8 @@ func (t *change) apply() error {
 			return err
 		}
 	}
-	if t.c.Yank != nil {
-		return t.yank(t.c.Yank)
+	if t.c.Edit != nil {
+		return t.edit(t.c.Edit)
 	}
 	return nil
 }
@@ -214,19 +217,45 @@ func (t *change) release(r *registry.Release) error {
 	return t.save(p)
 }
 
-func (t *change) yank(y *registry.Yank) error {
-	p, err := t.plugin(y.ID)
+// republish looks whether a release that is tagged already may be published again.
+func (t *change) republish(r *registry.Release) error {
+	p, err := t.plugin(r.ID)
 	if err != nil {
 		return err
 	}
-	if p == nil {
-		return fmt.Errorf("release %s %s: %w", y.ID, y.Version, registry.ErrNotFound)
+	return registry.Republish(p, r)
+}
+
+func (t *change) edit(e registry.Edit) error {
+	p, err := t.plugin(e.Plugin())
+	if err != nil {
+		return err
 	}
-	changed, err := registry.SetYank(p, y)
+	if p == nil || len(p.Releases) == 0 {
+		return fmt.Errorf("plugin %s: %w", e.Plugin(), registry.ErrNotFound)
+	}
+	changed, err := e.Apply(p)
 	if err != nil || !changed {
 		return err
 	}
+	if x, ok := e.(*registry.Removal); ok {
+		if err := t.forget(p, x); err != nil {
+			return err
+		}
+	}
 	return t.save(p)
+}
+
+// forget removes the manifest of a release, and what it kept from being collected. The tag
+// stays, so that it is never free again.
+func (t *change) forget(p *index.Plugin, x *registry.Removal) error {
+	r, _ := p.Find(x.Version)
+	for _, q := range []string{`delete from reference where repo = $1 and parent = $2`, `delete from manifest where repo = $1 and digest = $2`} {
+		if err := t.exec(q, p.ID, r.Digest); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // save writes the document of p, all that is found by searching, and the documents of
@@ -319,10 +348,8 @@ func (t *change) what() string {
 	switch {
 	case c.Release != nil:
 		return fmt.Sprintf("publish %s %s %s", c.Release.ID, c.Release.Version, c.Manifest.Digest)
-	case c.Yank != nil && c.Yank.Undo:
-		return fmt.Sprintf("unyank %s %s", c.Yank.ID, c.Yank.Version)
-	case c.Yank != nil:
-		return fmt.Sprintf("yank %s %s", c.Yank.ID, c.Yank.Version)
+	case c.Edit != nil:
+		return c.Edit.String()
 	case c.Delete != nil:
 		return fmt.Sprintf("delete %s %s", c.Repo, cmp.Or(c.Delete.Tag, string(c.Delete.Manifest), string(c.Delete.Blob)))
 	case c.Namespace != nil && c.Manifest == nil:

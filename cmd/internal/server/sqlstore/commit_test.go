@@ -31,16 +31,16 @@ func TestEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	dry, err := s.Commit(t.Context(), registry.Commit{Yank: &registry.Yank{ID: y.ID, Version: y.Version, Undo: true}, DryRun: true})
+	dry, err := s.Commit(t.Context(), registry.Commit{Edit: &registry.Yank{ID: y.ID, Version: y.Version, Undo: true}, DryRun: true})
 	if err != nil || dry.Existed {
 		t.Fatal(dry, err)
 	}
-	none, err := s.Commit(t.Context(), registry.Commit{Yank: &y})
+	none, err := s.Commit(t.Context(), registry.Commit{Edit: &y})
 	if err != nil || !none.Existed {
 		t.Fatal(none, err)
 	}
 	y.Undo = true
-	last, err := s.Commit(t.Context(), registry.Commit{Yank: &y, Actor: "somebody"})
+	last, err := s.Commit(t.Context(), registry.Commit{Edit: &y, Actor: "somebody"})
 	if err != nil || last.Existed || last.Position != none.Position+1 {
 		t.Fatal(last, none, err)
 	}

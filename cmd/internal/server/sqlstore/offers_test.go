@@ -91,7 +91,7 @@ func TestOffersFollowDocuments(t *testing.T) {
 		var c registry.Commit
 		if old := versions[id]; len(old) > 0 && rnd.IntN(2) == 0 {
 			v := version.MustParse(old[rnd.IntN(len(old))])
-			c = registry.Commit{Repo: id, Yank: &registry.Yank{ID: manifest.ID(id), Version: v, Undo: rnd.IntN(3) == 0}}
+			c = registry.Commit{Repo: id, Edit: &registry.Yank{ID: manifest.ID(id), Version: v, Undo: rnd.IntN(3) == 0}}
 		} else {
 			names := slices.DeleteFunc(slices.Clone(append(pool, "z/z")), func(n string) bool { return n == id || rnd.IntN(3) > 0 })
 			v := fmt.Sprintf("1.%d.0", i)
