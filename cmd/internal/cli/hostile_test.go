@@ -49,12 +49,10 @@ func hostileRegistry(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	to, err := url.Parse(ts.Getenv("HONEST_REGISTRY"))
 	ts.Check(err)
-	proxy := httputil.NewSingleHostReverseProxy(to)
-	direct := proxy.Director
-	proxy.Director = func(r *http.Request) {
-		direct(r)
-		r.Header.Set("Accept-Encoding", "identity") // the tricks are about the bytes themselves
-	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Header.Set("Accept-Encoding", "identity") // the tricks are about the bytes themselves
+	}}
 	proxy.ModifyResponse = func(r *http.Response) error {
 		if r.StatusCode != http.StatusOK && r.StatusCode != http.StatusPartialContent || !strings.Contains(r.Request.URL.Path, trick.path) {
 			return nil
