@@ -126,7 +126,7 @@ func TestErrorsSurviveTheWire(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, problem := c.Yank(t.Context(), registry.Yank{ID: "acme/hello", Version: version.MustParse("1.0.0")})
-		manifest := artifact.Describe(artifact.MediaIndex, []byte("{}"))
+		manifest := artifact.Describe(artifact.MediaManifest, []byte("{}"))
 		oci := c.Target("acme/hello").Put(t.Context(), manifest, strings.NewReader("{}"))
 		for form, err := range map[string]error{"problem": problem, "oci": oci} {
 			e, ok := errors.AsType[*registry.Error](err)

@@ -122,6 +122,10 @@ type Blobs interface {
 	StatBlob(ctx context.Context, repo string, d artifact.Digest) (int64, error)
 	// MountBlob makes a blob of one repository visible in another, or ErrNotFound.
 	MountBlob(ctx context.Context, repo, from string, d artifact.Digest) error
+	// PutBlob makes a blob of all that r gives, durable and visible in a repository. After
+	// artifact.ErrDigest and after an error of r nothing is kept. A blob that the
+	// repository has already is read and not written again.
+	PutBlob(ctx context.Context, repo string, d artifact.Digest, r io.Reader) error
 	// NewUpload begins an upload and returns its name. The blob will have a digest of
 	// this algorithm; another one is possible and costs a second reading.
 	NewUpload(ctx context.Context, repo string, a artifact.Algorithm) (name string, err error)

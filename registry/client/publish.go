@@ -23,7 +23,7 @@ func (c *Client) Target(id manifest.ID) publish.Target {
 }
 
 // target pushes to one repository. It remembers the manifests it pushed, because
-// tagging sends the bytes again.
+// tagging sends the bytes; an image index is not sent before.
 type target struct {
 	repo
 	mu        sync.Mutex
@@ -40,13 +40,46 @@ func (t *target) Put(ctx context.Context, d artifact.Descriptor, r io.Reader) er
 		t.mu.Lock()
 		t.manifests[d.Digest] = b
 		t.mu.Unlock()
+		if d.MediaType == artifact.MediaIndex && !t.c.plain {
+			return nil // it comes with its tag
+		}
 		return t.putManifest(ctx, d, string(d.Digest), b)
+	}
+	if d.Size <= smallBlob && !t.c.plain {
+		return t.send(ctx, d, r)
 	}
 	have, err := t.has(ctx, d)
 	if err != nil || have {
 		return err
 	}
 	return t.upload(ctx, d, r)
+}
+
+// smallBlob is the size in bytes up to which a blob is sent without asking whether it is
+// there: that takes as long as to send it.
+const smallBlob = 64 << 10
+
+// send sends a small blob in one request. A registry that does not know that begins an upload
+// in its place (OCI Distribution 1.1, "Single POST").
+func (t *target) send(ctx context.Context, d artifact.Descriptor, r io.Reader) error {
+	b, err := io.ReadAll(artifact.Verify(r, d))
+	if err != nil {
+		return err
+	}
+	req, err := t.c.request(ctx, http.MethodPost, "/v2/"+t.name+"/blobs/uploads/?digest="+url.QueryEscape(string(d.Digest)), bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/octet-stream")
+	res, err := t.c.do(req, http.StatusCreated, http.StatusAccepted)
+	if err != nil {
+		return err
+	}
+	res.Body.Close()
+	if res.StatusCode == http.StatusCreated {
+		return nil
+	}
+	return t.end(ctx, d, bytes.NewReader(b), res)
 }
 
 func (t *target) has(ctx context.Context, d artifact.Descriptor) (bool, error) {
@@ -72,7 +105,12 @@ func (t *target) upload(ctx context.Context, d artifact.Descriptor, r io.Reader)
 		return err
 	}
 	res.Body.Close()
-	at, err := t.c.location(res)
+	return t.end(ctx, d, r, res)
+}
+
+// end sends the bytes to where the answer to the first request says.
+func (t *target) end(ctx context.Context, d artifact.Descriptor, r io.Reader, begun *http.Response) error {
+	at, err := t.c.location(begun)
 	if err != nil {
 		return err
 	}
@@ -81,7 +119,7 @@ func (t *target) upload(ctx context.Context, d artifact.Descriptor, r io.Reader)
 	at.RawQuery = q.Encode()
 	// Hashing on the way makes a file that changed while it was sent an error here.
 	source := &watched{r: artifact.Verify(r, d)}
-	req, err = t.c.requestAt(ctx, http.MethodPut, at, io.NopCloser(source))
+	req, err := t.c.requestAt(ctx, http.MethodPut, at, io.NopCloser(source))
 	if err != nil {
 		return err
 	}
@@ -90,7 +128,7 @@ func (t *target) upload(ctx context.Context, d artifact.Descriptor, r io.Reader)
 		req.Body = http.NoBody
 	}
 	req.Header.Set("Content-Type", "application/octet-stream")
-	res, err = t.c.do(req, http.StatusCreated)
+	res, err := t.c.do(req, http.StatusCreated)
 	if bad := source.trouble(); err != nil && bad != nil {
 		return bad // not the registry's fault
 	}

@@ -2,11 +2,13 @@ package client_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync"
@@ -57,10 +59,41 @@ func (r *recorded) take() []string {
 	return out
 }
 
+// noise returns n bytes that do not compress.
+func noise(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return string(b)
+}
+
+// TestSmallBlobs are sent in one request; a registry that does not know that begins an upload.
+func TestSmallBlobs(t *testing.T) {
+	r := record(t)
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.Method == http.MethodPost {
+			io.Copy(io.Discard, q.Body)
+			q.URL.RawQuery, q.Body, q.ContentLength = "", http.NoBody, 0
+		}
+		to, err := url.Parse(r.URL)
+		if err != nil {
+			panic(err)
+		}
+		httputil.NewSingleHostReverseProxy(to).ServeHTTP(w, q)
+	}))
+	defer old.Close()
+	p := plugintest.Pack(t, "acme/hello", "1.0.0")
+	plugintest.Push(t, connect(t, old.URL).Target("acme/hello"), p)
+	if _, err := connect(t, r.URL).Plugin(t.Context(), "acme/hello"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestPublishSendsLittle pushes twice: what is there is not sent again.
 func TestPublishSendsLittle(t *testing.T) {
 	r := record(t)
-	p := plugintest.Pack(t, "acme/hello", "1.0.0")
+	p := plugintest.PackFolder(t, plugintest.Folder(t, map[string]string{
+		"plugin.yaml": plugintest.YAML("acme/hello", "1.0.0"), "m.wasm": "\x00asm" + rand.Text() + noise(100<<10),
+	}))
 	c := connect(t, r.URL)
 	plugintest.Push(t, c.Target("acme/hello"), p)
 	first := r.take()
@@ -74,14 +107,19 @@ func TestPublishSendsLittle(t *testing.T) {
 		}
 		return n
 	}
-	blobs := 0
+	small, large := 0, 0
 	for _, b := range p.Blobs() {
-		if !registry.IsManifest(b.MediaType) {
-			blobs++
+		switch {
+		case registry.IsManifest(b.MediaType):
+		case b.Size > 64<<10:
+			large++
+		default:
+			small++
 		}
 	}
-	if uploads(first) != 2*blobs || uploads(second) != 0 {
-		t.Errorf("%d blobs\nfirst %q\nsecond %q", blobs, first, second)
+	// A large blob is begun and sent, and then not again. A small one is one request.
+	if large == 0 || uploads(first) != 2*large+small || uploads(second) != small {
+		t.Errorf("%d and %d blobs\nfirst %q\nsecond %q", large, small, first, second)
 	}
 	if last := first[len(first)-1]; last != "PUT /v2/acme/hello/manifests/1.0.0" {
 		t.Errorf("the last request is %s: the tag must come when all else is there", last)

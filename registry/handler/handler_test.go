@@ -146,8 +146,8 @@ func (c counting) NewUpload(ctx context.Context, repo string, a artifact.Algorit
 	return name, err
 }
 
-// TestFailedUploadsAreGone sends blobs in one request, whose name the client never
-// learns: nobody could go on with what is left of them.
+// TestFailedUploadsAreGone sends blobs in one request: nobody could go on with what is left
+// of them.
 func TestFailedUploadsAreGone(t *testing.T) {
 	b := counting{memory.New(), map[string]string{}}
 	h := handler.New(b, handler.Options{Access: everybody, MaxBlob: 10})
@@ -158,13 +158,11 @@ func TestFailedUploadsAreGone(t *testing.T) {
 	want(t, "too large", send(h, "POST", at+d, strings.NewReader("hello, world")), 413, "SIZE_INVALID")
 	want(t, "bad range", send(h, "POST", at+d, strings.NewReader("hello"), "Content-Range", "5-9"), 416, "BLOB_UPLOAD_INVALID")
 	want(t, "bad digest", send(h, "POST", at+"sha256:0", strings.NewReader("hello")), 400, "DIGEST_INVALID")
-	if len(b.names) != 4 {
-		t.Fatalf("%d uploads", len(b.names))
+	if len(b.names) != 0 {
+		t.Errorf("%d uploads were begun", len(b.names))
 	}
-	for name, repo := range b.names {
-		if _, err := b.Upload(t.Context(), repo, name); !errors.Is(err, registry.ErrNotFound) {
-			t.Errorf("upload %s is still open: %v", name, err)
-		}
+	if _, err := b.StatBlob(t.Context(), "acme/x", artifact.Digest(d)); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("the blob: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,6 +52,10 @@ func (h *handler) startUpload(w http.ResponseWriter, r *http.Request, t target, 
 		blobCreated(w, t.repo, d)
 		return
 	}
+	if q.Get("digest") != "" {
+		h.putBlob(w, r, t)
+		return
+	}
 	a, err := algorithmOf(q)
 	if err == nil {
 		t.ref, err = h.b.NewUpload(r.Context(), t.repo, a)
@@ -59,16 +64,34 @@ func (h *handler) startUpload(w http.ResponseWriter, r *http.Request, t target, 
 		h.fail(w, r, registry.AsError(err, registry.CodeNameUnknown))
 		return
 	}
-	if q.Get("digest") != "" {
-		h.finish(w, r, t, true)
-		return
-	}
 	if h.o.MinChunk > 0 {
 		w.Header().Set("OCI-Chunk-Min-Length", strconv.FormatInt(h.o.MinChunk, 10))
 	}
 	uploadState(w, t, 0)
 	w.WriteHeader(http.StatusAccepted)
 }
+
+// putBlob takes a blob in one request.
+func (h *handler) putBlob(w http.ResponseWriter, r *http.Request, t target) {
+	d, err := knownDigest(r.URL.Query().Get("digest"))
+	if err == nil {
+		err = h.append(whole{}, r, func(body io.Reader) error { return h.b.PutBlob(detached(r), t.repo, d, body) })
+	}
+	if err != nil {
+		h.fail(w, r, registry.AsError(err, registry.CodeUploadUnknown))
+		return
+	}
+	blobCreated(w, t.repo, d)
+}
+
+// whole is an upload that has no name and nothing yet.
+type whole struct{}
+
+// Size is 0.
+func (whole) Size() int64 { return 0 }
+
+// Cancel does nothing: what did not arrive as a whole is not kept.
+func (whole) Cancel(context.Context) error { return nil }
 
 // mount shows a blob of another repository here. What cannot be mounted is uploaded, and
 // nobody learns whether it was not there or not for him.
@@ -90,10 +113,6 @@ func (h *handler) mount(r *http.Request, repo string, q url.Values) (artifact.Di
 
 // algorithmOf says which digest the blob of an upload will have.
 func algorithmOf(q url.Values) (artifact.Algorithm, error) {
-	if s := q.Get("digest"); s != "" {
-		d, err := knownDigest(s)
-		return d.Algorithm(), err
-	}
 	if s := q.Get("digest-algorithm"); s != "" {
 		if a := artifact.Algorithm(s); a.New() != nil {
 			return a, nil
@@ -133,7 +152,10 @@ func (h *handler) patchUpload(w http.ResponseWriter, r *http.Request, t target, 
 }
 
 // append gives the body to an upload. Content-Range, if present, must continue it.
-func (h *handler) append(u registry.Upload, r *http.Request, add func(io.Reader) error) error {
+func (h *handler) append(u interface {
+	Size() int64
+	Cancel(context.Context) error
+}, r *http.Request, add func(io.Reader) error) error {
 	invalid := func(detail string, err error) error {
 		return &registry.Error{Code: registry.CodeUploadInvalid, Detail: detail, Err: err}
 	}
@@ -167,13 +189,8 @@ func (h *handler) append(u registry.Upload, r *http.Request, add func(io.Reader)
 	return err // of the place where blobs are kept
 }
 
+// putUpload takes the rest of an upload and ends it. When it fails, the client may go on.
 func (h *handler) putUpload(w http.ResponseWriter, r *http.Request, t target, _ string) {
-	h.finish(w, r, t, false)
-}
-
-// finish takes the rest of an upload and ends it. When it fails, the client may go
-// on, unless it was never told the name of the upload: then it is unnamed, and gone.
-func (h *handler) finish(w http.ResponseWriter, r *http.Request, t target, unnamed bool) {
 	u, err := h.openUpload(r, t)
 	if err != nil {
 		h.failUpload(w, r, t, err)
@@ -184,14 +201,11 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, t target, unnam
 	if err == nil {
 		err = h.append(u, r, func(body io.Reader) error { return u.Commit(detached(r), body, d) })
 	}
-	if err == nil {
-		blobCreated(w, t.repo, d)
+	if err != nil {
+		h.failUpload(w, r, t, err)
 		return
 	}
-	if unnamed {
-		err = errors.Join(err, u.Cancel(r.Context()))
-	}
-	h.failUpload(w, r, t, err)
+	blobCreated(w, t.repo, d)
 }
 
 func (h *handler) cancelUpload(w http.ResponseWriter, r *http.Request, t target, _ string) {

@@ -60,6 +60,48 @@ func (s *Store) MountBlob(ctx context.Context, repo, from string, d artifact.Dig
 	})
 }
 
+// PutBlob implements registry.Blobs. The usual blob comes like this: one object and one change.
+func (s *Store) PutBlob(ctx context.Context, repo string, d artifact.Digest, r io.Reader) error {
+	a := &arrival{r: r, h: d.Algorithm().New()}
+	if a.h == nil {
+		return fmt.Errorf("blob: %w", artifact.ErrDigest)
+	}
+	if _, err := s.StatBlob(ctx, repo, d); err == nil {
+		return s.again(ctx, repo, d, a)
+	}
+	key := newKey(d)
+	err := errors.Join(s.blobs.Put(ctx, key, a, -1), a.err)
+	if err == nil {
+		err = a.check(d)
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err != nil {
+		s.forget(ctx, key)
+		return err
+	}
+	used := false
+	err = s.seq.do(ctx, func(ctx context.Context, tx querier) (_ bool, err error) {
+		used, err = s.keep(ctx, tx, repo, d, key, a.n)
+		return true, err
+	})
+	if err == nil && !used {
+		s.forget(ctx, key)
+	}
+	return err // after another error nobody knows whether the change was made; see Collect
+}
+
+// again takes a blob that is there. Whoever sends it may count on it from now on.
+func (s *Store) again(ctx context.Context, repo string, d artifact.Digest, a *arrival) error {
+	_, err := io.Copy(io.Discard, a)
+	if err = errors.Join(err, a.err); err == nil {
+		err = a.check(d)
+	}
+	if err != nil {
+		return err
+	}
+	return s.MountBlob(ctx, repo, repo, d)
+}
+
 // show makes a blob visible in a repository.
 func (s *Store) show(ctx context.Context, tx querier, repo string, d artifact.Digest) error {
 	_, err := tx.ExecContext(ctx, `insert into repo_blob values ($1, $2, $3)

@@ -112,6 +112,14 @@ func (a *arrival) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// check compares the digest of all that arrived.
+func (a *arrival) check(d artifact.Digest) error {
+	if got := d.Algorithm().Digest(a.h); got != d {
+		return fmt.Errorf("blob: %w: got %s", artifact.ErrDigest, got.Short())
+	}
+	return nil
+}
+
 // arrive makes an object of what r gives. Without any byte there is none.
 func (u *upload) arrive(ctx context.Context, key string, r io.Reader) (n int64, broken, err error) {
 	if u.stale {
