@@ -155,7 +155,8 @@ func (h *handler) patchUpload(w http.ResponseWriter, r *http.Request, t target, 
 func (h *handler) append(u interface {
 	Size() int64
 	Cancel(context.Context) error
-}, r *http.Request, add func(io.Reader) error) error {
+}, r *http.Request, add func(io.Reader) error,
+) error {
 	invalid := func(detail string, err error) error {
 		return &registry.Error{Code: registry.CodeUploadInvalid, Detail: detail, Err: err}
 	}

@@ -21,7 +21,7 @@ func adminCommand() *cobra.Command {
 as "plugstead serve" and go to its database and blobs directly; the registry may run
 meanwhile.`,
 	})
-	c.AddCommand(adminConfigCommand(), adminGCCommand(), adminQuarantineCommand())
+	c.AddCommand(adminConfigCommand(), adminGCCommand(), adminNamespaceCommand(), adminQuarantineCommand())
 	return c
 }
 

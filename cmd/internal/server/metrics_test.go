@@ -14,7 +14,7 @@ var series = regexp.MustCompile(`(?m)^plugstead_http_request_seconds_count\{meth
 func TestMetricsCountRequests(t *testing.T) {
 	s := start(t, t.TempDir())
 	for range 3 {
-		s.call(t, "GET", "/v2/", "")
+		s.call(t, "GET", "/v2/", "Bearer "+s.token)
 	}
 	s.call(t, "GET", "/index/v1/acme/none", "")
 	s.call(t, "GET", "/api/v1/search?limit=x", "")

@@ -45,6 +45,7 @@ type Options struct {
 	Bucket   *blobs.BucketOptions // place of blobs; nil: a folder in Data
 	Redirect bool                 // clients fetch blobs from the bucket
 	Listen   string               // host:port; port 0 chooses a free one
+	URL      string               // under which clients reach it, for example behind a proxy; "": that of each request
 	Cert     string               // file of a certificate; with Key: https
 	Key      string               // file of its key
 	MaxBlob  int64                // largest blob in bytes; 0: 4 GiB
@@ -138,11 +139,12 @@ func OpenStore(ctx context.Context, o Options) (*sqlstore.Store, error) {
 
 func (s *Server) routes() http.Handler {
 	m := newMetrics()
-	api := handler.New(s.store, handler.Options{Access: access(s.store), MaxBlob: s.o.MaxBlob, Redirect: s.o.Redirect, Log: s.o.Log})
+	api := handler.New(s.store, handler.Options{Access: access(s.store), Challenge: challenge(s.o.URL), MaxBlob: s.o.MaxBlob, Redirect: s.o.Redirect, Log: s.o.Log})
 	mux := http.NewServeMux()
 	for _, prefix := range []string{registry.RouteDiscovery, registry.RouteOCI, "/index/", "/api/"} {
 		mux.Handle(prefix, m.count(prefix, api))
 	}
+	mux.Handle("GET "+routeToken, m.count("/api/", tokenHandler(s.store)))
 	mux.Handle("GET /metrics", m.handler())
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.Handle("/", m.count("/", web.New(s.store, web.Options{Log: s.o.Log})))

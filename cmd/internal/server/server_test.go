@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -118,6 +119,37 @@ func TestFirstTokenIsShownOnce(t *testing.T) {
 	}
 }
 
+// exchanged trades credentials for bearer tokens, as container tools do.
+func exchanged(t *testing.T, s *running, basic func(user, password string) string, wrong string) {
+	t.Helper()
+	for name, c := range map[string]struct {
+		header     string
+		code, push int
+	}{
+		"right": {basic("token", s.token), 200, 202}, "nobody": {"", 200, 401}, "wrong": {basic("token", wrong), 401, 0}, "anonymous": {basic("x", "anonymous"), 200, 401},
+	} {
+		code, body := s.call(t, "GET", "/api/v1/oci/token?service=plugstead&scope=repository:acme/hello:pull,push", c.header)
+		if code != c.code {
+			t.Errorf("%s: %d %s", name, code, body)
+		}
+		if code != 200 {
+			continue
+		}
+		var x struct {
+			Token string `json:"token"`
+		}
+		if err := json.Unmarshal([]byte(body), &x); err != nil || x.Token == "" {
+			t.Fatalf("%s: %s, %v", name, body, err)
+		}
+		if code, body := s.call(t, "GET", "/v2/", "Bearer "+x.Token); code != 200 {
+			t.Errorf("%s: ping %d %s", name, code, body)
+		}
+		if code, body := s.call(t, "POST", "/v2/acme/hello/blobs/uploads/", "Bearer "+x.Token); code != c.push {
+			t.Errorf("%s: push %d %s", name, code, body)
+		}
+	}
+}
+
 func TestTokens(t *testing.T) {
 	s, other := start(t, t.TempDir()), start(t, t.TempDir())
 	basic := func(user, password string) string {
@@ -150,7 +182,7 @@ func TestTokens(t *testing.T) {
 		if code, body := s.call(t, "POST", "/v2/acme/hello/blobs/uploads/", c.header); code != c.want {
 			t.Errorf("%s: %d %s", name, code, body)
 		}
-		if code, body := s.call(t, "GET", "/v2/", c.header); code == http.StatusOK != (c.want == http.StatusAccepted || c.header == "") {
+		if code, body := s.call(t, "GET", "/v2/", c.header); code == http.StatusOK != (c.want == http.StatusAccepted) {
 			t.Errorf("%s: ping %d %s", name, code, body)
 		}
 	}
@@ -159,9 +191,10 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Body.Close()
-	if got := res.Header.Get("WWW-Authenticate"); !strings.HasPrefix(got, "Basic ") {
+	if got := res.Header.Get("WWW-Authenticate"); got != `Bearer realm="`+s.url+`/api/v1/oci/token",service="plugstead",scope="repository:acme/hello:pull,push"` {
 		t.Errorf("challenge %q", got)
 	}
+	exchanged(t, s, basic, other.token)
 }
 
 // openFiles lists what this process has open below dir, on systems that tell.

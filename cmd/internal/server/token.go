@@ -57,25 +57,34 @@ func firstToken(ctx context.Context, s *sqlstore.Store) (string, error) {
 }
 
 // access lets everybody read. For anything else it checks the token of a request, sent as a
-// bearer token or as the password of basic authentication, which is how container tools send it.
+// bearer token or as the password of basic authentication. GET /v2/ is refused without
+// credentials: that is how container tools learn where to get some, also for reading.
 func access(s *sqlstore.Store) func(*http.Request, handler.Access) (string, error) {
 	return func(r *http.Request, a handler.Access) (string, error) {
-		if a.Action == handler.ActionPull || a == (handler.Access{}) && r.Header.Get("Authorization") == "" {
+		if a.Action == handler.ActionPull {
 			return "", nil
 		}
-		token := sentToken(r)
-		if token == "" {
+		switch token := sentToken(r); {
+		case token == anonymous && a == (handler.Access{}):
+			return "", nil
+		case token == "" || token == anonymous:
 			return "", handler.ErrNoToken
+		default:
+			return "token", checkToken(r.Context(), s, token)
 		}
-		want, err := s.Setting(r.Context(), tokenSetting)
-		if err != nil {
-			return "", err
-		}
-		if !wellFormed(token) || subtle.ConstantTimeCompare([]byte(hashToken(token)), []byte(want)) != 1 {
-			return "", handler.ErrWrongToken
-		}
-		return "token", nil
 	}
+}
+
+// checkToken returns handler.ErrWrongToken for a token that is none.
+func checkToken(ctx context.Context, s *sqlstore.Store, token string) error {
+	want, err := s.Setting(ctx, tokenSetting)
+	if err != nil {
+		return err
+	}
+	if !wellFormed(token) || subtle.ConstantTimeCompare([]byte(hashToken(token)), []byte(want)) != 1 {
+		return handler.ErrWrongToken
+	}
+	return nil
 }
 
 // sentToken returns the token of a request, or "". Names of schemes have no case.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,7 @@ type target struct {
 // table has every setting.
 var table = []Setting{
 	{Key: "listen", Default: "127.0.0.1:8080", Help: "address and port; port 0 takes a free one", set: text(func(t *target) *string { return &t.Listen })},
+	{Key: "url", Help: "address under which clients reach the registry, `https://plugins.example.org`; without it that of each request. Needed behind a proxy that ends TLS", set: address(func(t *target) *string { return &t.URL })},
 	{Key: "data", Default: "plugstead-data", Help: "folder for everything the registry keeps; not used with both `database` and `storage.bucket`", set: text(func(t *target) *string { return &t.Data })},
 	{Key: "database", Secret: true, Help: "address of a PostgreSQL database, `postgres://USER:PASSWORD@HOST/NAME`; without it a file in `data`", set: text(func(t *target) *string { return &t.Database })},
 	{Key: "storage.bucket", Help: "bucket for blobs, which exists; without it a folder in `data`", set: text(func(t *target) *string { return &t.bucket.Bucket })},
@@ -76,6 +78,17 @@ func find(key string) (Setting, error) {
 
 func text(field func(*target) *string) func(*target, string) error {
 	return func(t *target, s string) error {
+		*field(t) = s
+		return nil
+	}
+}
+
+func address(field func(*target) *string) func(*target, string) error {
+	return func(t *target, s string) error {
+		u, err := url.Parse(s)
+		if s != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+			return errors.New("want http:// or https:// and a host")
+		}
 		*field(t) = s
 		return nil
 	}
