@@ -176,7 +176,11 @@ func (p *published) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := push(ctx, p.s, list[0]); err != nil {
+	who, err := authors(p.s, 1)
+	if err == nil {
+		err = push(ctx, who[0], list[0])
+	}
+	if err != nil {
 		return err
 	}
 	for name, from := range map[string]string{"manifest": "/v2/bench/bytes/manifests/1.0.0", "document": "/index/v1/bench/bytes"} {

@@ -51,11 +51,19 @@ func pack(id string, n int) (out []*artifact.Packed, err error) {
 	return out, nil
 }
 
-func push(ctx context.Context, s *process, p *artifact.Packed) error {
-	c, err := client.New(s.url, client.Options{Token: s.token})
-	if err != nil {
-		return err
+// authors returns the clients of n publishers. Each keeps its connections.
+func authors(s *process, n int) (out []*client.Client, err error) {
+	for range n {
+		c, err := client.New(s.url, client.Options{Token: s.token})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
 	}
+	return out, nil
+}
+
+func push(ctx context.Context, c *client.Client, p *artifact.Packed) error {
 	return publish.Push(ctx, c.Target(p.Manifest.ID), p, publish.Options{})
 }
 
@@ -65,6 +73,10 @@ var packs atomic.Int64
 // plugins: the best round but one of ten.
 func (b *bench) publishes(ctx context.Context, s *process) (float64, error) {
 	var list []time.Duration
+	who, err := authors(s, publishers)
+	if err != nil {
+		return 0, err
+	}
 	for range b.rounds {
 		var packed []*artifact.Packed
 		for range perRound {
@@ -74,7 +86,7 @@ func (b *bench) publishes(ctx context.Context, s *process) (float64, error) {
 			}
 			packed = append(packed, p...)
 		}
-		d, err := times(perRound, publishers, func(i int) error { return push(ctx, s, packed[i]) })
+		d, err := times(perRound, publishers, func(i int) error { return push(ctx, who[i%publishers], packed[i]) })
 		if err != nil {
 			return 0, err
 		}
@@ -95,6 +107,14 @@ func closeAll(list []*artifact.Packed) {
 // growth compares the cost of one publication after another in a large and a small registry.
 func (b *bench) growth(ctx context.Context, large, small *process) error {
 	var a, c []time.Duration
+	who := map[*process]*client.Client{}
+	for _, s := range []*process{large, small} {
+		one, err := authors(s, 1)
+		if err != nil {
+			return err
+		}
+		who[s] = one[0]
+	}
 	for range b.rounds * 5 {
 		packed, err := pack(fmt.Sprintf("bench/g%d", packs.Add(1)), 1)
 		if err != nil {
@@ -102,7 +122,7 @@ func (b *bench) growth(ctx context.Context, large, small *process) error {
 		}
 		for s, to := range map[*process]*[]time.Duration{large: &a, small: &c} {
 			begin := time.Now()
-			if err := push(ctx, s, packed[0]); err != nil {
+			if err := push(ctx, who[s], packed[0]); err != nil {
 				return err
 			}
 			*to = append(*to, time.Since(begin))
